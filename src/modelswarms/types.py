@@ -1,0 +1,197 @@
+"""The vocabulary that every other module speaks.
+
+Arrays are numpy float64. ``n`` is the number of experts, ``G`` the number of coefficient groups
+(1 unless coefficients differ by layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Array",
+    "Candidate",
+    "Evaluation",
+    "Example",
+    "Loglikelihood",
+    "LoglikelihoodRequest",
+    "Model",
+    "Request",
+    "Response",
+    "Score",
+    "Searcher",
+    "Split",
+    "Utility",
+]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Split: TypeAlias = Literal["dev", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A point that a searcher wants valued.
+
+    Attributes:
+        id: unique within a run; sorts in evaluation order (``"003-017"``: iteration 3, particle 17).
+        particle: index of the particle, from 0.
+        iteration: 0 for the starting particles.
+        coefficients: weight of each expert, read-only; shape (n,) with one group, (G, n) with more.
+    """
+
+    id: str
+    particle: int
+    iteration: int
+    coefficients: Array
+
+
+@dataclass(frozen=True)
+class Example:
+    """One item of a data set; ``choices`` maps option letters to texts where there are options."""
+
+    id: str
+    question: str
+    answer: str | None = None
+    choices: Mapping[str, str] | None = None
+    domain: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt to continue greedily.
+
+    Attributes:
+        prompt: the text as the model sees it (apply the chat template first, where one is wanted).
+        max_new_tokens: at most so many tokens are generated; generation ends earlier at end-of-text.
+        stop: generation ends when the answer contains one of these; it is cut before it.
+        special_tokens: whether the tokenizer adds its own (BOS); False after a chat template.
+    """
+
+    prompt: str
+    max_new_tokens: int = 10
+    stop: tuple[str, ...] = ()
+    special_tokens: bool = True
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the model answered, and what it cost.
+
+    ``margin`` is the smallest difference between the two highest logits over the generated
+    positions: below about 1e-4, another batching may give another answer.
+    """
+
+    text: str
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    margin: float = float("inf")
+
+
+@dataclass(frozen=True)
+class LoglikelihoodRequest:
+    """How likely is ``continuation`` after ``context``?"""
+
+    context: str
+    continuation: str
+
+
+@dataclass(frozen=True)
+class Loglikelihood:
+    """Summed log-probability in nats of the continuation's tokens; whether each was the greedy choice."""
+
+    logprob: float
+    is_greedy: bool
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """The value of one example, higher is better; what could not be parsed is counted, not hidden."""
+
+    value: float
+    answer: str | None = None
+    parsed: bool = True
+    response: str | None = None
+
+    @classmethod
+    def unparsed(cls, value: float = 0.0, response: str | None = None) -> Score:
+        """No answer could be read from the text: scores ``value`` *and* is counted as unparsed."""
+        return cls(value, None, False, response)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of valuing a candidate on a split.
+
+    ``value`` is None when it failed (``failure`` says why) or when only ``bounds`` are known.
+    A failed evaluation is not zero: it never becomes a best or a worst.
+    """
+
+    candidate: str
+    value: float | None
+    split: Split = "dev"
+    scores: tuple[float, ...] = ()
+    answers: tuple[str | None, ...] = ()
+    unparsed: int = 0
+    bounds: tuple[float, float] | None = None
+    failure: str | None = None
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A model with its weights set: what a utility sees. All calls are batched."""
+
+    def generate(self, requests: Sequence[Request]) -> list[Response]:
+        """Greedy continuations, in the order of the requests."""
+        ...
+
+    def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
+        """Log-probabilities of given continuations, in the order of the requests."""
+        ...
+
+    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """The prompt that the model's chat template makes of ``messages`` (role, content)."""
+        ...
+
+
+@runtime_checkable
+class Utility(Protocol):
+    """What "better" means: scores examples with a bound model; always maximised."""
+
+    name: str
+    range: tuple[float, float] | None
+    """Lowest and highest possible aggregate, or None where there is none."""
+
+    def prompt(self, example: Example) -> str:
+        """The (first) prompt of an example; the batch plan measures its length."""
+        ...
+
+    def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
+        """One score an example, in their order; called with one block of the batch plan at a time."""
+        ...
+
+    def aggregate(self, scores: Sequence[float]) -> float:
+        """The utility's value from the scores of all examples, in the order of the data."""
+        ...
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """Proposes candidates and learns their values."""
+
+    def ask(self) -> list[Candidate]:
+        """The next batch; empty when the search is over."""
+        ...
+
+    def tell(self, id: str, value: float | Evaluation | None) -> None:
+        """Gives the value of an asked candidate; any order within a batch."""
+        ...
+
+    @property
+    def done(self) -> bool: ...
