@@ -1,0 +1,89 @@
+"""Random mixtures at equal budget: what any searcher has to beat."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from modelswarms.errors import AskTellError
+from modelswarms.types import Array, Candidate, Evaluation
+
+__all__ = ["RandomSearch"]
+
+CONCENTRATION = 0.3
+"""Of the Dirichlet distribution: mixtures of a few experts rather than of all at once."""
+
+SUM_RANGE = (1.0, 2.0)
+"""What the coefficients add up to where their sum is free."""
+
+
+class RandomSearch:
+    """Independent random mixtures of the experts, behind the searchers' ask and tell.
+
+    Coefficients are Dirichlet(0.3); with ``free_sum`` they are stretched by U(1, 2), which gives
+    random search the freedom that a swarm has with the base or with sums of pairs among its
+    starting particles.
+
+    Args:
+        n_experts: number of coefficients.
+        evaluations: how many mixtures are proposed in all.
+        seed: of the draws; the k-th mixture depends on the seed and k alone.
+        free_sum: whether coefficients may add up to more than one.
+        batch_size: mixtures an ``ask``.
+    """
+
+    def __init__(
+        self, n_experts: int, evaluations: int, seed: int = 0, free_sum: bool = False, batch_size: int = 20
+    ) -> None:
+        self.n_experts, self.evaluations, self.seed = n_experts, evaluations, seed
+        self.free_sum, self.batch_size = free_sum, batch_size
+        self._asked = 0
+        self._waiting: dict[str, Candidate] = {}
+        self._best: tuple[float, Candidate] | None = None
+
+    def ask(self) -> list[Candidate]:
+        """The next mixtures; empty when all were proposed. Raises AskTellError while some are untold."""
+        if self._waiting:
+            raise AskTellError(f"ask: no value was told yet for {', '.join(sorted(self._waiting))}; tell them first.")
+        end = min(self._asked + self.batch_size, self.evaluations)
+        batch = [self._candidate(k) for k in range(self._asked, end)]
+        self._asked = end
+        self._waiting = {c.id: c for c in batch}
+        return batch
+
+    def tell(self, id: str, value: float | Evaluation | None) -> None:
+        """The value of an asked mixture; one without a finite value is left out."""
+        candidate = self._waiting.pop(id, None)
+        if candidate is None:
+            raise AskTellError(f"tell: {id!r} is not waiting for a value; tell each asked id once.")
+        number = value.value if isinstance(value, Evaluation) else value
+        if number is None or not math.isfinite(number):
+            return
+        if self._best is None or (-number, candidate.id) < (-self._best[0], self._best[1].id):
+            self._best = (number, candidate)
+
+    @property
+    def done(self) -> bool:
+        return self._asked >= self.evaluations and not self._waiting
+
+    @property
+    def best(self) -> Candidate | None:
+        """The best mixture told so far; ties go to the earlier one."""
+        return self._best[1] if self._best else None
+
+    @property
+    def best_value(self) -> float | None:
+        return self._best[0] if self._best else None
+
+    def _candidate(self, k: int) -> Candidate:
+        iteration, particle = divmod(k, self.batch_size)
+        return Candidate(f"random-{iteration:03d}-{particle:03d}", particle, iteration, self._mixture(k))
+
+    def _mixture(self, k: int) -> Array:
+        draws = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, k]))
+        mixture = draws.dirichlet([CONCENTRATION] * self.n_experts)
+        if self.free_sum:
+            mixture = mixture * draws.uniform(*SUM_RANGE)
+        mixture.setflags(write=False)
+        return mixture

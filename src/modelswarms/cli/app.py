@@ -1,0 +1,87 @@
+"""The verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import cyclopts
+from rich.console import Console
+from rich.logging import RichHandler
+
+import modelswarms
+from modelswarms.cli import demo, resume, search
+from modelswarms.cli.console import RUN_IN_PROGRESS, errors
+from modelswarms.errors import WrongInputError
+
+__all__ = ["app", "main"]
+
+log = logging.getLogger(__name__)
+
+DONE, WRONG_INPUT, FAILED_RUN, INTERRUPTED = 0, 2, 3, 130
+
+app = cyclopts.App(
+    name="modelswarms",
+    help="Search the combined weights of several experts that share a base model for one better expert.",
+    version=modelswarms.__version__,
+    help_epilogue="First run: `modelswarms demo`. Exit codes: 0 done, 2 wrong input, 3 failed run (resumable), 130 interrupted.",
+)
+app.command(demo.demo)
+app.command(search.search)
+app.command(resume.resume)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; gives its exit code."""
+    _log_to_stderr()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as error:
+        return _refuse(str(error))
+    except WrongInputError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        _say(f"interrupted; nothing evaluated is lost.{_how_to_resume()}")
+        return INTERRUPTED
+    except SystemExit:
+        raise
+    except Exception as error:  # the run folder is intact whatever happened
+        log.debug("the command failed", exc_info=True)
+        _say(f"error: {_described(error)}{_how_to_resume()}")
+        return FAILED_RUN
+    return DONE
+
+
+def _refuse(message: str) -> int:
+    _say(f"error: {' '.join(message.split())}")
+    return WRONG_INPUT
+
+
+def _described(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, modelswarms.ModelswarmsError) else f"{type(error).__name__}: {text}"
+
+
+def _how_to_resume() -> str:
+    return f" Go on with: modelswarms resume {RUN_IN_PROGRESS[-1]}" if RUN_IN_PROGRESS else ""
+
+
+def _say(line: str) -> None:
+    errors.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _log_to_stderr() -> None:
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""``--key value`` options as configuration keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Annotated, get_type_hints
+
+import cyclopts
+
+from modelswarms.config import SearchConfig
+from modelswarms.errors import ConfigError
+
+__all__ = ["Keys", "configuration_keys", "overrides"]
+
+Keys = Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True, show=False)]
+"""Everything on the command line that the verb itself does not know: configuration keys with their values."""
+
+
+def overrides(tokens: Sequence[str]) -> dict[str, str]:
+    """``("--swarm.inertia", "0.2", "--seed=3")`` as ``{"swarm.inertia": "0.2", "seed": "3"}``.
+
+    Raises:
+        ConfigError: a token is not an option, or an option has no value.
+    """
+    found: dict[str, str] = {}
+    rest = iter(tokens)
+    for token in rest:
+        if not token.startswith("--") or token == "--":
+            raise ConfigError(f"{token!r} is not an option; write configuration keys as --key value.")
+        key, equals, value = token[2:].partition("=")
+        if not equals:
+            value = _value_of(key, rest)
+        found[key.replace("-", "_")] = value
+    return found
+
+
+def _value_of(key: str, rest: Iterable[str]) -> str:
+    for value in rest:
+        if not value.startswith("--"):
+            return value
+        break
+    raise ConfigError(f"--{key}: no value given; write --{key} VALUE.")
+
+
+def configuration_keys() -> list[str]:
+    """Every key of the configuration, dotted."""
+    return list(_keys(SearchConfig, ""))
+
+
+def _keys(cls: type, prefix: str) -> Iterable[str]:
+    hints = get_type_hints(cls)
+    for field in fields(cls):
+        inner = hints[field.name]
+        if isinstance(inner, type) and is_dataclass(inner):
+            yield from _keys(inner, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name

@@ -1,0 +1,275 @@
+"""One frozen tree of settings, from YAML, options or Python; every mistake is named with its remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from modelswarms.engines.config import EngineConfig
+from modelswarms.errors import ConfigError
+from modelswarms.swarm import PRESETS, SwarmConfig
+
+__all__ = [
+    "SearchConfig",
+    "anchored",
+    "config_from_mapping",
+    "load_config",
+    "nearest",
+    "nested_overrides",
+    "overlaid",
+    "read_yaml",
+    "to_mapping",
+]
+
+T = TypeVar("T")
+Experts = str | tuple[str, ...] | Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Everything a search depends on.
+
+    Attributes:
+        base: folder (or hub id) of the base model, or ``zoo``.
+        experts: a folder of adapter folders, a list of folders, a mapping of names to folders, or ``zoo``.
+        utility: a name, ``module:attribute``, or ``{kind, data, ...}``.
+        combine: ``delta`` adds the experts' weight changes exactly; ``factors`` adds A and B apart, as published.
+        swarm: the search itself; ``preset`` names the values to start from.
+        engine: how the model answers.
+        test: ``best`` values the best and the best single expert on the test split, once; ``none`` leaves it alone.
+        random_search: also values as many random mixtures, with the same freedom of their sum.
+        seed: of everything that is drawn.
+        run_dir: the folder of the run; by default ``runs/`` and the configuration's name.
+    """
+
+    base: str = "zoo"
+    experts: Experts = "zoo"
+    utility: str | Mapping[str, Any] = "zoo"
+    combine: Literal["factors", "delta"] = "delta"
+    swarm: SwarmConfig = field(default_factory=SwarmConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    test: Literal["best", "none"] = "best"
+    random_search: bool = False
+    seed: int = 0
+    run_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed: {self.seed} is out of range; give a whole number from 0 to 2**63 - 1.")
+
+
+def load_config(
+    path: str | Path | None,
+    overrides: Mapping[str, str] | None = None,
+    below: Mapping[str, Any] | None = None,
+) -> SearchConfig:
+    """The configuration in a YAML file, with ``--key value`` overrides (values are read as YAML).
+
+    Relative folders in the file are relative to the file; those in overrides to the working directory.
+    ``below`` holds keys for what neither gives.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, or a value is not allowed.
+    """
+    mapping = dict(below or {})
+    if path is not None:
+        mapping = overlaid(mapping, anchored(read_yaml(Path(path)), Path(path).resolve().parent))
+    given = anchored(nested_overrides(overrides or {}), Path.cwd())
+    return config_from_mapping(overlaid(mapping, given))
+
+
+def config_from_mapping(mapping: Mapping[str, Any]) -> SearchConfig:
+    """A validated configuration from nested mappings, ``swarm`` also as the name of a preset."""
+    mapping = dict(mapping)
+    if "swarm" in mapping:
+        mapping["swarm"] = _swarm(mapping["swarm"])
+    return _build(SearchConfig, mapping, "")
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """Nested plain values of a configuration, as ``run.yaml`` holds them."""
+    return {f.name: _plain(getattr(config, f.name)) for f in fields(config)}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file; check the path.") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check what it is and who may read it.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}: not valid YAML{where}; mend the file.") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: holds a {type(loaded).__name__}, not keys and values; write 'key: value' lines.")
+    return loaded
+
+
+def nested_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:
+    """``{"swarm.inertia": "0.2"}`` as ``{"swarm": {"inertia": 0.2}}``."""
+    nested: dict[str, Any] = {}
+    for dotted, text in overrides.items():
+        *parents, leaf = dotted.replace("-", "_").split(".")
+        level = nested
+        for parent in parents:
+            inner = level.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"--{dotted}: {parent} is given both as a value and as a group; give one of them.")
+            level = inner
+        try:
+            level[leaf] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            level[leaf] = text
+    return nested
+
+
+def anchored(mapping: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The mapping with its relative folders and files made absolute, seen from ``folder``."""
+    out = dict(mapping)
+    for key in ("base", "experts"):
+        if key in out:
+            out[key] = _anchored_paths(out[key], folder)
+    if isinstance(out.get("run_dir"), str):
+        out["run_dir"] = str(folder / Path(out["run_dir"]).expanduser())
+    utility = out.get("utility")
+    if isinstance(utility, Mapping):
+        utility = {k: _anchored_paths(v, folder) if k == "data" else v for k, v in utility.items()}
+        if "folder" not in utility and utility.get("kind") == "function":
+            utility["folder"] = str(folder)
+        out["utility"] = utility
+    elif isinstance(utility, str) and ":" in utility and not utility.endswith(".json"):
+        out["utility"] = {"kind": "function", "target": utility, "folder": str(folder)}
+    return out
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say after an unknown name: the nearest known one, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}."
+
+
+def _anchored_paths(value: Any, folder: Path) -> Any:
+    """Paths that exist, or can only be paths, become absolute; names (zoo, hub ids) stay."""
+    if isinstance(value, Mapping):
+        return {k: _anchored_paths(v, folder) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_anchored_paths(v, folder) for v in value]
+    if not isinstance(value, str | Path) or value == "zoo":
+        return value
+    path = Path(value).expanduser()
+    looks_like_path = isinstance(value, Path) or path.is_absolute() or str(value).startswith((".", "~"))
+    return str((folder / path).resolve()) if looks_like_path or (folder / path).exists() else value
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``above`` laid over ``below``, group by group."""
+    out = dict(below)
+    for key, value in above.items():
+        old = out.get(key)
+        if isinstance(value, Mapping) and key == "swarm" and isinstance(old, str):
+            old = {"preset": old}
+        out[key] = overlaid(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return out
+
+
+def _swarm(value: Any) -> SwarmConfig:
+    """A swarm's configuration from a preset's name, or from keys over a preset."""
+    if isinstance(value, SwarmConfig):
+        return value
+    keys = {"preset": value} if isinstance(value, str) else value
+    if not isinstance(keys, Mapping):
+        raise ConfigError(f"swarm: {value!r} is neither a preset's name nor keys and values.")
+    name = keys.get("preset", "default")
+    if name not in PRESETS:
+        raise ConfigError(f"swarm.preset: unknown preset {name!r}; {nearest(str(name), PRESETS)}")
+    given = {k: v for k, v in keys.items() if k != "preset"}
+    return replace(PRESETS[name], **_arguments(SwarmConfig, given, "swarm.", extra=("preset",)))
+
+
+def _build(cls: type[T], mapping: Mapping[str, Any], prefix: str) -> T:
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"{prefix.rstrip('.')}: {mapping!r} is not keys and values.")
+    return cls(**_arguments(cls, mapping, prefix))
+
+
+def _arguments(cls: type, mapping: Mapping[str, Any], prefix: str, extra: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Constructor arguments from plain values, each of the declared type."""
+    hints = get_type_hints(cls)
+    known = [f.name for f in fields(cls)]
+    for key in mapping:
+        if key not in known:
+            raise ConfigError(f"unknown key '{prefix}{key}'; {nearest(str(key), (*known, *extra))}")
+    return {key: _typed(value, hints[key], prefix + key) for key, value in mapping.items()}
+
+
+def _typed(value: Any, hint: Any, key: str) -> Any:
+    """``value`` as the type that ``hint`` asks for, or a ConfigError that names the key."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        return value if isinstance(value, hint) else _build(hint, value, key + ".")
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for option in options:
+        fits, converted = _fits(value, option)
+        if fits:
+            return converted
+    raise ConfigError(f"{key}: {value!r} is not allowed; give {' or '.join(_described(o) for o in options)}.")
+
+
+def _fits(value: Any, hint: Any) -> tuple[bool, Any]:
+    origin = get_origin(hint) or hint
+    if origin is Literal:
+        return value in get_args(hint), value
+    if hint is type(None):
+        return value is None, None
+    if hint is bool:
+        return isinstance(value, bool), value
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    if hint is float:
+        return _as_float(value)
+    if origin is tuple:
+        ok = isinstance(value, list | tuple) and all(isinstance(v, str | Path) for v in value)
+        return ok, tuple(str(v) for v in value) if ok else value
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, Mapping), dict(value) if isinstance(value, Mapping) else value
+    if hint is str:
+        return isinstance(value, str | Path), str(value)
+    return isinstance(value, origin), value
+
+
+def _as_float(value: Any) -> tuple[bool, Any]:
+    if isinstance(value, str) and "e" in value.lower():  # YAML 1.1 reads 1e-3 as a text
+        try:
+            return True, float(value)
+        except ValueError:
+            return False, value
+    ok = isinstance(value, int | float) and not isinstance(value, bool)
+    return ok, float(value) if ok else value
+
+
+def _described(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " or ".join(repr(a) for a in get_args(hint))
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+    if hint in words:
+        return words[hint]
+    return "a list of texts" if (get_origin(hint) or hint) is tuple else "keys and values"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_mapping(value)
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value

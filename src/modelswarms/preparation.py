@@ -1,0 +1,175 @@
+"""Everything a run needs, found and checked before anything long starts."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelswarms import zoo
+from modelswarms.config import SearchConfig, to_mapping
+from modelswarms.datasets import DataSet
+from modelswarms.engines import make_engine
+from modelswarms.errors import DataError, RunError
+from modelswarms.experts import ExpertSpace, find_experts
+from modelswarms.types import Utility
+from modelswarms.utilities import load_utility
+
+if TYPE_CHECKING:
+    from modelswarms.engines.base import Engine
+
+__all__ = ["Prepared", "check_unchanged", "header_of", "prepare"]
+
+log = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+MAY_CHANGE = frozenset({"swarm.max_iterations", "swarm.patience", "random_search", "test"})
+"""What a resumed run may have otherwise than it had: how long it goes on, and what is compared at its end."""
+
+_VERSIONED = ("modelswarms", "numpy", "torch", "transformers", "tokenizers")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The checked parts of a run; the engine is not started yet."""
+
+    config: SearchConfig
+    space: ExpertSpace
+    utility: Utility
+    data: DataSet
+    engine: Engine
+    fingerprints: Mapping[str, Any]
+    base_name: str
+
+    def manifest(self) -> dict[str, Any]:
+        """What ``run.yaml`` holds."""
+        return {"config": to_mapping(self.config), "versions": versions(), "fingerprints": dict(self.fingerprints)}
+
+    def describe(self, path: Path) -> dict[str, Any]:
+        """What a person who watches wants to know first."""
+        return {
+            "run": str(path),
+            "experts": list(self.space.names),
+            "utility": self.utility.name,
+            "dev": len(self.data.dev),
+            "test": len(self.data.test) if self.config.test == "best" else 0,
+            "config": self.config,
+            **self.engine.describe(),
+        }
+
+
+def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
+    """Finds and checks base, experts, utility, data and engine; no model is loaded.
+
+    Raises:
+        WrongInputError: one of them cannot be used.
+    """
+    base = zoo.base_path() if config.base == "zoo" else Path(config.base)
+    experts = zoo.expert_paths() if config.experts == "zoo" else config.experts
+    found = find_experts(experts)
+    utility, data = load_utility(config.utility, Path.cwd())
+    if not data.dev:
+        raise DataError(f"{data.name}: the dev split is empty; a search needs dev examples.")
+    engine = engine if engine is not None else make_engine(config.engine, base)
+    space = ExpertSpace.load(found, base=base, combine=config.combine)
+    fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
+    return Prepared(config, space, utility, data, engine, fingerprints, "modelswarms/zoo" if config.base == "zoo" else str(base))  # fmt: skip
+
+
+def header_of(prepared: Prepared) -> Record:
+    """The journal's first record: all that the values depend on, and no folder's name.
+
+    Two runs of the same configuration in different folders have equal journals.
+    """
+    return {
+        "kind": "constants",
+        "name": "run",
+        "seed": prepared.config.seed,
+        "experts": list(prepared.space.names),
+        "config": _portable(to_mapping(prepared.config)),
+        "fingerprints": dict(prepared.fingerprints),
+        "utility": {"name": prepared.utility.name, "range": prepared.utility.range},
+        "engine": dict(prepared.engine.describe()),
+        "versions": versions(),
+    }
+
+
+def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Record | None:
+    """Refuses to go on with another search in the same folder.
+
+    Returns:
+        A record of what may change and did, to be journalled; None where nothing did.
+
+    Raises:
+        RunError: names what changed.
+    """
+    then = current_header(records)
+    for key in ("experts", "fingerprints", "seed", "utility"):
+        for name in _differences(then[key], now[key], key):
+            raise RunError(f"{path}: {name} changed since the run began; restore it, or start a new run.")
+    changed = {}
+    for name, old, new in _changes(then["config"], now["config"]):
+        if name not in MAY_CHANGE:
+            raise RunError(f"{path}: {name} was {old!r} and is now {new!r}; restore it, or start a new run.")
+        changed[name] = new
+    for part in ("engine", "versions"):
+        for name, old, new in _changes(then[part], now[part]):
+            if name == "dtype":
+                raise RunError(f"{path}: the engine's dtype was {old} and is now {new}; set engine.dtype to {old}.")
+            log.warning("%s %s was %s and is now %s: further values may differ slightly", part, name, old, new)
+    return {"kind": "constants", "name": "changed", "config": changed} if changed else None
+
+
+def current_header(records: Sequence[Record]) -> Record:
+    """The header with later changes applied."""
+    header: Record = next(r for r in records if r["kind"] == "constants" and r["name"] == "run")
+    config = {k: dict(v) if isinstance(v, Mapping) else v for k, v in header["config"].items()}
+    for record in records:
+        if record["kind"] == "constants" and record["name"] == "changed":
+            for dotted, value in record["config"].items():
+                *parents, leaf = dotted.split(".")
+                level = config
+                for parent in parents:
+                    level = level[parent]
+                level[leaf] = value
+    return {**header, "config": config}
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that values depend on."""
+    found = {"python": platform.python_version()}
+    for package in _VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the places of things: their contents are fingerprinted instead."""
+    kept = {k: v for k, v in config.items() if k not in ("base", "experts", "run_dir")}
+    if isinstance(kept["utility"], Mapping):
+        kept["utility"] = {k: v for k, v in kept["utility"].items() if k not in ("data", "folder")}
+    return kept
+
+
+def _differences(then: Any, now: Any, name: str) -> list[str]:
+    return [".".join(filter(None, (name, key))) for key, _, _ in _changes(then, now)] if then != now else []
+
+
+def _changes(then: Any, now: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Dotted name, old and new value of everything that differs."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        found = []
+        for key in dict.fromkeys((*then, *now)):
+            inner = f"{prefix}.{key}" if prefix else str(key)
+            found += _changes(then.get(key), now.get(key), inner)
+        return found
+    same = list(then) == list(now) if isinstance(then, list | tuple) and isinstance(now, list | tuple) else then == now
+    return [] if same else [(prefix, then, now)]

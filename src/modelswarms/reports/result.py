@@ -1,0 +1,141 @@
+"""``result.json``: a pure function of the journal; every figure can be traced to one of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelswarms.config import config_from_mapping
+from modelswarms.preparation import current_header
+from modelswarms.reports.statistics import mean_interval, paired_interval
+from modelswarms.swarm import Swarm
+from modelswarms.types import Candidate, Evaluation
+
+__all__ = ["RunResult", "build_result", "replayed_swarm"]
+
+Record = dict[str, Any]
+RANDOM = "random-"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a search found.
+
+    Attributes:
+        run_dir: the run's folder; ``run_dir / "best"`` is the best expert as a PEFT adapter.
+        best: ``coefficients`` by expert, ``dev``, ``test`` and ``test_ci`` (95 %).
+        best_single: the starting expert that was best on dev: ``expert``, ``dev``, ``test``, ``test_ci``.
+        difference: best minus best single on test, ``test`` and its paired bootstrap ``ci`` (95 %); or None.
+        random_search: ``dev``, ``test`` at as many evaluations; None unless asked for.
+        details: everything in ``result.json``.
+    """
+
+    run_dir: Path
+    best: Mapping[str, Any]
+    best_single: Mapping[str, Any]
+    difference: Mapping[str, Any] | None
+    random_search: Mapping[str, Any] | None
+    details: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any], run_dir: Path) -> RunResult:
+        keys = ("best", "best_single", "difference", "random_search")
+        return cls(run_dir, *(result[k] for k in keys), details=result)
+
+    @property
+    def adapter(self) -> Path:
+        """The folder of the best expert."""
+        return self.run_dir / "best"
+
+
+def build_result(records: Sequence[Record]) -> dict[str, Any]:
+    """The result that a complete journal stands for."""
+    header = current_header(records)
+    swarm = replayed_swarm(records)
+    dev, test = _by_candidate(records, "dev"), _by_candidate(records, "test")
+    searched = [r for r in dev.values() if not r["candidate"].startswith(RANDOM)]
+    randoms = [r for r in dev.values() if r["candidate"].startswith(RANDOM)]
+    best, single = _best(searched), _best([r for r in searched if _is_expert(r, header)])
+    valued = [*dev.values(), *test.values()]
+    return {
+        "best_single": {"expert": header["experts"][single["particle"]], **_figures(single, test)},
+        "best": {
+            "candidate": best["candidate"],
+            "coefficients": dict(zip(header["experts"], best["coefficients"], strict=True)),
+            **_figures(best, test),
+        },
+        "difference": _difference(best, single, test),
+        "random_search": _figures(_best(randoms), test) if randoms else None,
+        "experts": {header["experts"][r["particle"]]: r["value"] for r in searched if _is_expert(r, header)},
+        "iterations": swarm.iteration,
+        "evaluations": len(searched),
+        "evaluations_random_search": len(randoms),
+        "examples": sum(len(r["scores"]) for r in valued if "same_as" not in r),
+        "failures": sum(r["kind"] == "failure" for r in records),
+        "unparsed_rate": _rate(valued),
+        "stopped_by": swarm.stopped_by,
+        "seed": header["seed"],
+        "utility": header["utility"]["name"],
+        "engine": header["engine"],
+        "fingerprints": header["fingerprints"],
+        "versions": header["versions"],
+    }
+
+
+def replayed_swarm(records: Sequence[Record]) -> Swarm:
+    """The swarm after everything the journal holds was told."""
+    header = current_header(records)
+    config = config_from_mapping({"swarm": header["config"]["swarm"]}).swarm
+    swarm = Swarm(len(header["experts"]), config, seed=header["seed"])
+    known = _by_candidate(records, "dev")
+    for batch in iter(swarm.ask, []):
+        if not any(c.id in known for c in batch):
+            break
+        for candidate in batch:
+            swarm.tell(candidate.id, _told(candidate, known))
+    return swarm
+
+
+def _told(candidate: Candidate, known: Mapping[str, Record]) -> Evaluation:
+    record = known.get(candidate.id)
+    if record is None:
+        return Evaluation(candidate.id, None, failure="has no value in the journal")
+    return Evaluation(candidate.id, record["value"], bounds=record["bounds"])
+
+
+def _by_candidate(records: Sequence[Record], split: str) -> dict[str, Record]:
+    return {r["candidate"]: r for r in records if r["kind"] == "evaluation" and r["split"] == split}
+
+
+def _is_expert(record: Record, header: Record) -> bool:
+    return record["iteration"] == 0 and record["particle"] < len(header["experts"])
+
+
+def _best(records: Sequence[Record]) -> Record:
+    """The highest value; ties go to the earlier iteration, then to the lower index."""
+    return min(records, key=lambda r: (-r["value"], r["iteration"], r["particle"]))
+
+
+def _figures(record: Record, test: Mapping[str, Record]) -> dict[str, Any]:
+    tested = test.get(record["candidate"])
+    return {
+        "dev": record["value"],
+        "dev_ci": mean_interval(record["scores"]),
+        "test": tested["value"] if tested else None,
+        "test_ci": mean_interval(tested["scores"]) if tested else None,
+    }
+
+
+def _difference(best: Record, single: Record, test: Mapping[str, Record]) -> dict[str, Any] | None:
+    """Best minus best single on test; None where the test split was left alone."""
+    if best["candidate"] not in test or single["candidate"] not in test:
+        return None
+    one, other = test[best["candidate"]], test[single["candidate"]]
+    return {"test": one["value"] - other["value"], "ci": paired_interval(one["scores"], other["scores"])}
+
+
+def _rate(records: Sequence[Record]) -> float:
+    examples = sum(len(r["scores"]) for r in records)
+    return sum(r["unparsed"] for r in records) / examples if examples else 0.0

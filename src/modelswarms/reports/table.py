@@ -1,0 +1,61 @@
+"""The table at the end of a run: best single expert against the swarm, on dev and on test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from modelswarms.reports.result import RunResult
+
+__all__ = ["result_table"]
+
+
+def result_table(result: RunResult) -> RenderableType:
+    """A rich renderable: the figures with their 95 % intervals, then what to do with the run."""
+    table = Table(title=f"Utility: {result.details['utility']}", title_justify="left")
+    for heading, justify in (("", "left"), ("dev", "right"), ("test", "right"), ("test, 95 % interval", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_row(f"best single expert ({result.best_single['expert']})", *_cells(result.best_single))
+    table.add_row(Text("swarm", style="bold"), *(Text(c, style="bold") for c in _cells(result.best)))
+    if result.random_search:
+        table.add_row("random search, as many evaluations", *_cells(result.random_search))
+    return Group(table, *(Text(line) for line in _lines(result)))
+
+
+def _cells(figures: Any) -> tuple[str, str, str]:
+    return _number(figures["dev"]), _number(figures["test"]), _interval(figures["test_ci"])
+
+
+def _lines(result: RunResult) -> list[str]:
+    details = result.details
+    lines = []
+    if result.difference:
+        lines.append(
+            f"On test the swarm is {result.difference['test']:+.3f} from the best single expert "
+            f"(95 % interval {_interval(result.difference['ci'])}, paired). "
+            "Dev figures of a search are optimistic: quote the test."
+        )
+    share = ", ".join(f"{n} {a:+.2f}" for n, a in _largest(result.best["coefficients"]))
+    lines.append(f"Largest coefficients: {share}.")
+    lines.append(
+        f"{details['evaluations']} evaluations in {details['iterations']} iterations, stopped by "
+        f"{details['stopped_by']}; failures {details['failures']}, unparsed answers {details['unparsed_rate']:.1%}."
+    )
+    lines.append(f"The best expert is {result.adapter} (a PEFT adapter); all figures: {result.run_dir / 'result.json'}.")
+    return lines
+
+
+def _largest(coefficients: dict[str, float], count: int = 4) -> list[tuple[str, float]]:
+    return sorted(coefficients.items(), key=lambda item: -abs(item[1]))[:count]
+
+
+def _number(value: float | None) -> str:
+    return "not run" if value is None else f"{value:.3f}"
+
+
+def _interval(interval: Any) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

@@ -1,0 +1,197 @@
+"""A search from configuration to result; `_value_all` is the only loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelswarms.baselines import RandomSearch
+from modelswarms.config import (
+    SearchConfig,
+    anchored,
+    config_from_mapping,
+    load_config,
+    overlaid,
+    read_yaml,
+    to_mapping,
+)
+from modelswarms.errors import SearchFailedError
+from modelswarms.evaluator import Evaluator, StageTimes
+from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
+from modelswarms.reports.result import RunResult, build_result
+from modelswarms.runs import RunFolder
+from modelswarms.swarm import Swarm
+from modelswarms.types import Candidate, Evaluation, Searcher
+from modelswarms.watching import Silent, Watcher
+
+if TYPE_CHECKING:
+    from modelswarms.engines.base import Engine
+
+__all__ = ["resume", "search"]
+
+log = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+
+def search(
+    config: SearchConfig | Mapping[str, Any] | str | Path | None = None,
+    *,
+    watch: Watcher | None = None,
+    engine: Engine | None = None,
+    **keys: Any,
+) -> RunResult:
+    """Searches the experts' combined weights for the best utility on the dev split.
+
+    Args:
+        config: a configuration, nested keys and values, or the path of a YAML file.
+        watch: is told of every step (progress, trackers); it cannot change the run.
+        engine: an engine of your own, instead of the one ``engine.kind`` names.
+        **keys: the configuration's keys, laid over ``config``.
+
+    Returns:
+        What ``result.json`` holds, and the folder of the run.
+
+    Raises:
+        WrongInputError: something given cannot be used; no run was started.
+        SearchFailedError: the run cannot go on; mend the cause and call :func:`resume`.
+
+    Example:
+        >>> result = search(experts="adapters/", base="base/", utility={"kind": "exact_match", "data": "my.json"})
+        >>> result.best["coefficients"], result.best["test"], result.difference["ci"]  # doctest: +SKIP
+    """
+    settings = _settings(config, keys)
+    path = Path(settings.run_dir or "runs/search")
+    RunFolder.check_free(path)
+    prepared = prepare(settings, engine)
+    with closing(prepared.engine):
+        prepared.engine.start(prepared.space)
+        header = header_of(prepared)
+        with RunFolder.create(path, prepared.manifest()) as run:
+            run.journal.append(header)
+            return _complete(prepared, run, [header], watch or Silent())
+
+
+def resume(
+    run_dir: str | Path,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    watch: Watcher | None = None,
+    engine: Engine | None = None,
+) -> RunResult:
+    """Goes on with a run that was interrupted, failed, or is to have more iterations.
+
+    Nothing that the journal holds is evaluated again. Raises as :func:`search`; also RunError where the
+    folder is not a run's, is in use, or its experts, data or configuration changed since.
+    """
+    with RunFolder.open(Path(run_dir)) as run:
+        settings = load_config(None, overrides, below=run.manifest()["config"])
+        records = run.journal.read()
+        header = next((r for r in records if r["kind"] == "constants" and r["name"] == "run"), None)
+        prepared = prepare(settings, engine)
+        with closing(prepared.engine):
+            prepared.engine.start(prepared.space)
+            now = header_of(prepared)
+            if header is None:  # the run was ended before its first line
+                header = now
+                run.journal.append(header)
+                records = [header]
+            extension = check_unchanged(records, now, run.path)
+            if extension is not None:
+                run.journal.append(extension)
+                records = [*records, extension]
+            return _complete(prepared, run, records, watch or Silent())
+
+
+def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: Watcher) -> RunResult:
+    """From wherever the records end to the result."""
+    config, names = prepared.config, prepared.space.names
+    times = StageTimes(run.read_timing())
+    swarm = Swarm(len(names), config.swarm, seed=config.seed)
+
+    def keep(candidate: Candidate, value: float) -> bool:
+        """Full texts of the starting experts, of new personal bests and of the test split are kept."""
+        before = swarm.personal_best_value(candidate.particle)
+        of_swarm = not candidate.id.startswith("random-")
+        return of_swarm and (candidate.iteration == 0 or before is None or value > before)
+
+    evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, records, times, keep)
+    watch.started(prepared.describe(run.path), swarm)
+    try:
+        asked = _value_all(swarm, evaluator, watch, "search")
+        best = swarm.best
+        if best is None:
+            raise SearchFailedError(f"no candidate has a value; see the failures in {run.path / 'journal.jsonl'}.")
+        finalists = [best, best_single(evaluator, swarm, len(names))]
+        if config.random_search:
+            randoms = RandomSearch(len(names), asked, config.seed, free_sum=config.swarm.free_sum)
+            _value_all(randoms, evaluator, watch, "random_search")
+            finalists += [randoms.best] if randoms.best else []
+        if config.test == "best" and prepared.data.test:
+            _test(finalists, evaluator, watch)
+        with times.measure("export"):
+            prepared.space.compose(best.coefficients).save(run.path / "best", prepared.base_name)
+    finally:
+        run.write_json("timing.json", times.stages)
+    result = build_result(run.journal.read())
+    run.write_json("result.json", result)
+    outcome = RunResult.of(result, run.path)
+    watch.finished(outcome)
+    return outcome
+
+
+def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: str) -> int:
+    """Ask, evaluate, journal, tell, until the searcher is done; gives the number of candidates asked."""
+    asked = 0
+    for batch in iter(searcher.ask, []):
+        asked += len(batch)
+        watch.asked(stage, batch)
+        candidates = {c.id: c for c in batch}
+        for evaluation in evaluator.evaluate(batch, "dev", stage):  # durable before it counts
+            searcher.tell(evaluation.candidate, evaluation)
+            watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
+    return asked
+
+
+def best_single(evaluator: Evaluator, swarm: Swarm, n_experts: int) -> Candidate:
+    """The starting expert with the highest dev value; ties go to the earlier one."""
+    valued = []
+    for expert, candidate in enumerate(swarm.starting_candidates[:n_experts]):
+        record = evaluator.known(candidate.id, "dev")
+        if record is not None:
+            valued.append((-record["value"], expert, candidate))
+    if not valued:
+        raise SearchFailedError("no starting expert could be evaluated; mend the cause and resume the run.")
+    return min(valued, key=lambda v: v[:2])[2]
+
+
+def _test(finalists: Iterable[Candidate], evaluator: Evaluator, watch: Watcher) -> None:
+    """The test split is touched here only, and only for those whose figures are reported."""
+    unique = list({c.id: c for c in finalists}.values())
+    watch.asked("test", unique)
+    for candidate in unique:
+        for evaluation in evaluator.evaluate([candidate], "test", "test"):
+            _valued_or_raise(evaluation)
+            watch.evaluated("test", candidate, evaluation)
+
+
+def _valued_or_raise(evaluation: Evaluation) -> None:
+    if evaluation.value is None:
+        raise SearchFailedError(
+            f"the {evaluation.split} evaluation of {evaluation.candidate} failed: {evaluation.failure}. "
+            "Mend the cause and resume the run; all that was evaluated is kept."
+        )
+
+
+def _settings(config: SearchConfig | Mapping[str, Any] | str | Path | None, keys: Mapping[str, Any]) -> SearchConfig:
+    below: Mapping[str, Any] = {}
+    if isinstance(config, SearchConfig):
+        below = to_mapping(config)
+    elif isinstance(config, Mapping):
+        below = anchored(config, Path.cwd())
+    elif config is not None:
+        below = anchored(read_yaml(Path(config)), Path(config).resolve().parent)
+    return config_from_mapping(overlaid(below, anchored(keys, Path.cwd())))

@@ -1,0 +1,46 @@
+"""What a search tells those who watch it: progress bars, trackers, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from modelswarms.types import Candidate, Evaluation
+
+if TYPE_CHECKING:
+    from modelswarms.reports.result import RunResult
+    from modelswarms.swarm import Swarm
+
+__all__ = ["Silent", "Watcher"]
+
+
+class Watcher(Protocol):
+    """Is told of every step of a run, in order; it looks and never changes anything."""
+
+    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None:
+        """The run begins or goes on; ``about``: run folder, experts, utility, examples, engine."""
+        ...
+
+    def asked(self, stage: str, batch: Sequence[Candidate]) -> None:
+        """A batch is about to be evaluated; stages are search, random_search and test."""
+        ...
+
+    def evaluated(self, stage: str, candidate: Candidate, evaluation: Evaluation) -> None:
+        """An evaluation is durable and told."""
+        ...
+
+    def finished(self, result: RunResult) -> None:
+        """The run is complete and its result written."""
+        ...
+
+
+class Silent:
+    """Watches nothing."""
+
+    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None: ...
+
+    def asked(self, stage: str, batch: Sequence[Candidate]) -> None: ...
+
+    def evaluated(self, stage: str, candidate: Candidate, evaluation: Evaluation) -> None: ...
+
+    def finished(self, result: RunResult) -> None: ...
