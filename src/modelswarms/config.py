@@ -210,8 +210,17 @@ def _arguments(cls: type, mapping: Mapping[str, Any], prefix: str, extra: tuple[
     known = [f.name for f in fields(cls)]
     for key in mapping:
         if key not in known:
-            raise ConfigError(f"unknown key '{prefix}{key}'; {nearest(str(key), (*known, *extra))}")
+            raise ConfigError(f"unknown key '{prefix}{key}'; {_suggestion(str(key), (*known, *extra), prefix)}")
     return {key: _typed(value, hints[key], prefix + key) for key, value in mapping.items()}
+
+
+def _suggestion(key: str, known: tuple[str, ...], prefix: str) -> str:
+    """The nearest key here, or the group that a key given at the top belongs to."""
+    if not prefix:
+        for group, cls in (("swarm", SwarmConfig), ("engine", EngineConfig)):
+            if key in {f.name for f in fields(cls)}:
+                return f"did you mean '{group}.{key}'?"
+    return nearest(key, known)
 
 
 def _typed(value: Any, hint: Any, key: str) -> Any:
