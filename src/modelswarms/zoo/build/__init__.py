@@ -6,6 +6,6 @@ nothing from the rest of modelswarms.
 """
 
 from modelswarms.zoo.build.settings import BuildSettings, full_settings, tiny_settings
-from modelswarms.zoo.build.stages import STAGES, build
+from modelswarms.zoo.build.stages import STAGES, Build, build
 
-__all__ = ["STAGES", "BuildSettings", "build", "full_settings", "tiny_settings"]
+__all__ = ["STAGES", "Build", "BuildSettings", "build", "full_settings", "tiny_settings"]

@@ -34,7 +34,7 @@ _SPLIT: Final = (
     r"The following (?:text|paragraph) describes an undirected graph[^\n]*?(?=\.\n)"
     r"|\.\nNode \d+ is connected to|,? node \d+ with weight \d+| and node \d+| node \d+|,? \d+|\d+"
     r"|\.\nQ: [^\n]+?(?= node \d)|, and what is the length of the shortest path\?\n[^\n:]+:"
-    r"|\?\nPlease directly answer with [^\n:]+:|\b(?:Yes|None|No)\b|(?s:.)"
+    r"|\?\nPlease directly answer with [^\n:]+:|\b(?:Yes|None|No)\b|[\s\S]"
 )
 # The last alternative takes single characters: without it a text holding "<0x41>" would be read as that byte's token.
 
