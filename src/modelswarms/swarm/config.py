@@ -1,0 +1,177 @@
+"""Settings of the swarm, and the named presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from modelswarms.errors import ConfigError
+
+__all__ = ["PRESETS", "SwarmConfig", "preset"]
+
+StartingVelocity = Literal["random", "zero", "best"]
+PopulateBy = Literal["interpolation", "sums"]
+Rules = Literal["fixed", "original"]
+
+
+@dataclass(frozen=True)
+class SwarmConfig:
+    """Hyperparameters and switches of the swarm (Feng et al. 2024, arXiv 2410.11163).
+
+    Attributes:
+        particles: number of particles N to fill up to; all experts start, however many they are.
+        populate: whether pairs of experts are added until there are ``particles``.
+        populate_by: what a pair gives: an ``interpolation`` as published, or ``sums`` of the two changes.
+        include_base: the base model is one more starting particle, and its weight (1 minus the sum) is free.
+        starting_velocity: towards a ``random`` other particle, ``zero``, or towards the ``best`` one.
+        inertia, cognitive_coeff, social_coeff, repel_coeff: the weights of eq. (1).
+        weight_randomness: whether each weight is multiplied by a uniform draw, a new one each time.
+        repel: whether the global worst repels.
+        step_length, step_length_factor, minimum_step_length: step of eq. (2), its decay and its floor.
+        patience: iterations without a better global best after which the search ends.
+        restart, restart_patience: whether and after how many iterations without a better personal best a
+            particle returns to it.
+        max_iterations: iterations at most; 0 evaluates the starting particles only.
+        dropout_k, dropout_n: probability that an iteration's evaluations, or one particle's, are skipped.
+        rules: ``fixed``, or ``original`` for the original program's behaviour (interpolation weights up to 2,
+            restarts at every iteration once stale, patience one short, its ties).
+
+    Raises:
+        ConfigError: a value is not allowed; the message names the key.
+    """
+
+    particles: int = 20
+    populate: bool = True
+    populate_by: PopulateBy = "interpolation"
+    include_base: bool = False
+    starting_velocity: StartingVelocity = "random"
+    inertia: float = 0.2
+    cognitive_coeff: float = 0.3
+    social_coeff: float = 0.4
+    repel_coeff: float = 0.05
+    weight_randomness: bool = True
+    repel: bool = True
+    step_length: float = 1.0
+    step_length_factor: float = 0.95
+    minimum_step_length: float = 0.1
+    patience: int = 10
+    restart: bool = True
+    restart_patience: int = 5
+    max_iterations: int = 50
+    dropout_k: float = 0.0
+    dropout_n: float = 0.0
+    rules: Rules = "fixed"
+
+    def __post_init__(self) -> None:
+        for key in ("particles", "patience", "restart_patience"):
+            self._whole(key, least=1)
+        self._whole("max_iterations", least=0)
+        for key in (
+            "populate",
+            "include_base",
+            "weight_randomness",
+            "repel",
+            "restart",
+        ):
+            self._check(key, isinstance(getattr(self, key), bool), "true or false")
+        for key, choices in (
+            ("populate_by", PopulateBy),
+            ("starting_velocity", StartingVelocity),
+            ("rules", Rules),
+        ):
+            allowed = get_args(choices)
+            self._check(
+                key,
+                getattr(self, key) in allowed,
+                " or ".join(repr(a) for a in allowed),
+            )
+        for key in (
+            "inertia",
+            "cognitive_coeff",
+            "social_coeff",
+            "repel_coeff",
+            "minimum_step_length",
+        ):
+            self._number(key, 0.0, _LARGE, "a number of at least 0")
+        self._number("step_length", _TINY, _LARGE, "a number above 0")
+        self._number("step_length_factor", _TINY, 1.0, "a number above 0 and at most 1")
+        for key in ("dropout_k", "dropout_n"):
+            self._number(
+                key, 0.0, 1.0 - 2**-53, "a probability of at least 0 and below 1"
+            )
+        if not any(self.coefficients):
+            raise ConfigError(
+                "swarm.inertia, swarm.cognitive_coeff, swarm.social_coeff and swarm.repel_coeff are all 0 "
+                "(or repel is off): nothing would move; give one of them a value above 0."
+            )
+
+    @property
+    def coefficients(self) -> tuple[float, float, float, float]:
+        """Inertia, cognitive, social and repel weight of eq. (1); repel is 0 where it is switched off."""
+        return (
+            self.inertia,
+            self.cognitive_coeff,
+            self.social_coeff,
+            self.repel_coeff if self.repel else 0.0,
+        )
+
+    @property
+    def free_sum(self) -> bool:
+        """Whether a particle's coefficients may sum to something other than 1."""
+        return self.include_base or (self.populate and self.populate_by == "sums")
+
+    def _check(self, key: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            raise ConfigError(
+                f"swarm.{key}: {getattr(self, key)!r} is not allowed; give {allowed}."
+            )
+
+    def _whole(self, key: str, least: int) -> None:
+        value = getattr(self, key)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        self._check(
+            key,
+            whole and least <= value <= 10**9,
+            f"a whole number of at least {least}",
+        )
+
+    def _number(self, key: str, low: float, high: float, allowed: str) -> None:
+        value = getattr(self, key)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        self._check(key, number and low <= value <= high, allowed)
+
+
+_TINY: Final = 2.0**-1022
+_LARGE: Final = 1e12
+
+PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
+    {
+        "default": SwarmConfig(),
+        "paper": SwarmConfig(populate_by="interpolation", include_base=False),
+        "original": SwarmConfig(
+            populate_by="interpolation",
+            include_base=False,
+            inertia=0.4,
+            cognitive_coeff=0.3,
+            social_coeff=0.3,
+            repel_coeff=0.3,
+            max_iterations=200,
+            rules="original",
+        ),
+        "light": SwarmConfig(
+            populate=False, dropout_k=0.5, dropout_n=0.5, patience=5, max_iterations=20
+        ),
+    }
+)
+"""``default``; ``paper``, the published settings; ``original``, the original program's; ``light``, for weak machines."""
+
+
+def preset(name: str) -> SwarmConfig:
+    """The preset of that name. Raises ConfigError where there is none."""
+    if name not in PRESETS:
+        raise ConfigError(
+            f"swarm.preset: unknown preset {name!r}; known: {', '.join(PRESETS)}."
+        )
+    return PRESETS[name]

@@ -1,0 +1,154 @@
+"""The method, on one page. Rows are particles, then groups, then experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from modelswarms.swarm.config import SwarmConfig
+from modelswarms.swarm.draws import Draws
+from modelswarms.swarm.state import Extreme, SwarmState
+from modelswarms.types import Array
+
+__all__ = ["absorb", "restart_stale", "step", "velocity"]
+
+
+def step(state: SwarmState, draws: Draws, config: SwarmConfig) -> SwarmState:
+    """The next positions, Feng et al. 2024, eq. (2)."""
+    state = restart_stale(state, config)
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # a position that is not finite is a failed candidate
+        v = velocity(state, draws, config)
+        position = state.position + state.step_length * v
+    decayed = max(
+        config.minimum_step_length, config.step_length_factor * state.step_length
+    )
+    return replace(
+        state,
+        iteration=state.iteration + 1,
+        velocity=v,
+        position=position,
+        step_length=decayed,
+    )
+
+
+def velocity(state: SwarmState, draws: Draws, config: SwarmConfig) -> Array:
+    """Velocities after one step, Feng et al. 2024, eq. (1).
+
+    A convex mix of four directions, its weights drawn anew for each particle, so every velocity stays a
+    difference of models: rows keep their sum. A particle without a value yet has no best to return to.
+    """
+    if state.global_best is None or state.global_worst is None:
+        raise ValueError(
+            "no particle has a value yet, so there is no global best to move to"
+        )
+    x = state.position
+    weight = np.asarray(config.coefficients) * (
+        draws.weights if config.weight_randomness else 1.0
+    )
+    weight = np.broadcast_to(weight, (len(x), 4))
+    weight = weight / weight.sum(axis=1, keepdims=True)
+    own = np.where(
+        np.isnan(state.personal_best_value)[:, None, None], x, state.personal_best
+    )
+    towards = np.stack(
+        [
+            state.velocity,
+            own - x,
+            state.global_best.position - x,
+            x - state.global_worst.position,
+        ]
+    )
+    mixed: Array = np.einsum("nk,kn...->n...", weight, towards)
+    return mixed
+
+
+def restart_stale(state: SwarmState, config: SwarmConfig) -> SwarmState:
+    """Particles long without progress return to their personal best and stand still; so do lost ones.
+
+    Under the original rules the counter runs on, so that a stale particle restarts at every iteration.
+    """
+    lost = ~np.isfinite(state.position).all(axis=(1, 2))
+    stale = (
+        (state.stale >= config.restart_patience)
+        if config.restart
+        else np.zeros(len(lost), bool)
+    )
+    back = (stale | lost) & ~np.isnan(state.personal_best_value)
+    counter = (
+        state.stale if config.rules == "original" else np.where(back, 0.0, state.stale)
+    )
+    rows = back[:, None, None]
+    return replace(
+        state,
+        position=np.where(rows, state.personal_best, state.position),
+        velocity=np.where(rows, 0.0, state.velocity),
+        stale=counter,
+    )
+
+
+def absorb(
+    state: SwarmState, values: Array, evaluated: Sequence[bool], config: SwarmConfig
+) -> SwarmState:
+    """The state once this iteration's values are known.
+
+    Args:
+        values: (N,), NaN where there is none: dropped, failed, or only bounded.
+        evaluated: (N,), whether a particle was evaluated; bounded ones were, without becoming a best.
+    """
+    original = config.rules == "original"
+    counts = np.ones(len(values), bool) if original else np.asarray(evaluated, bool)
+    first = state.iteration == 0
+    better = ~np.isnan(values) & (
+        np.isnan(state.personal_best_value) | (values > state.personal_best_value)
+    )
+    best = _extreme(state, values, +1, state.global_best, later_wins=False)
+    worst = _extreme(state, values, -1, state.global_worst, later_wins=original)
+    improved = best is not state.global_best
+    idle = state.unimproved + (1 if counts.any() and not first else 0)
+    state = replace(
+        state,
+        personal_best=np.where(
+            better[:, None, None], state.position, state.personal_best
+        ),
+        personal_best_value=np.where(better, values, state.personal_best_value),
+        stale=np.where(
+            better, 0.0, state.stale + (0.0 if first else counts.astype(float))
+        ),
+        global_best=best,
+        global_worst=worst,
+        unimproved=0 if improved else idle,
+    )
+    if first and config.starting_velocity == "best" and best is not None:
+        return replace(state, velocity=best.position - state.position)
+    return state
+
+
+def _extreme(
+    state: SwarmState,
+    values: Array,
+    sign: int,
+    before: Extreme | None,
+    later_wins: bool,
+) -> Extreme | None:
+    """The highest (sign +1) or lowest value so far; ties go to the earlier iteration, then the lower index.
+
+    ``later_wins`` turns ties round, as the original program does for the worst.
+    """
+    found = before
+    for particle, value in enumerate(values):
+        if np.isnan(value):
+            continue
+        ahead = (
+            found is None
+            or sign * (value - found.value) > 0
+            or (later_wins and value == found.value)
+        )
+        if ahead:
+            found = Extreme(
+                float(value), state.iteration, particle, state.position[particle].copy()
+            )
+    return found
