@@ -45,7 +45,9 @@ def _lines(result: RunResult) -> list[str]:
         f"{details['evaluations']} evaluations in {details['iterations']} iterations, stopped by "
         f"{details['stopped_by']}; failures {details['failures']}, unparsed answers {details['unparsed_rate']:.1%}."
     )
-    lines.append(f"The best expert is {result.adapter} (a PEFT adapter); all figures: {result.run_dir / 'result.json'}.")
+    lines.append(
+        f"The best expert is {result.adapter} (a PEFT adapter); all figures: {result.run_dir / 'result.json'}."
+    )
     return lines
 
 

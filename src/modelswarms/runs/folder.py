@@ -37,7 +37,9 @@ class RunFolder:
         """Raises RunError where a new run may not begin."""
         path = Path(path)
         if path.is_dir() and (path / MANIFEST).exists():
-            raise RunError(f"{path}: holds a run already; go on with 'modelswarms resume {path}', or give another run_dir.")
+            raise RunError(
+                f"{path}: holds a run already; go on with 'modelswarms resume {path}', or give another run_dir."
+            )
         if path.exists() and (not path.is_dir() or set(os.listdir(path)) - {"lock"}):
             raise RunError(f"{path}: exists and is not an empty folder; give another run_dir.")
         parent = next(p for p in (path, *path.absolute().parents) if p.exists())

@@ -98,9 +98,7 @@ class SwarmConfig:
         self._number("step_length", _TINY, _LARGE, "a number above 0")
         self._number("step_length_factor", _TINY, 1.0, "a number above 0 and at most 1")
         for key in ("dropout_k", "dropout_n"):
-            self._number(
-                key, 0.0, 1.0 - 2**-53, "a probability of at least 0 and below 1"
-            )
+            self._number(key, 0.0, 1.0 - 2**-53, "a probability of at least 0 and below 1")
         if not any(self.coefficients):
             raise ConfigError(
                 "swarm.inertia, swarm.cognitive_coeff, swarm.social_coeff and swarm.repel_coeff are all 0 "
@@ -124,9 +122,7 @@ class SwarmConfig:
 
     def _check(self, key: str, holds: bool, allowed: str) -> None:
         if not holds:
-            raise ConfigError(
-                f"swarm.{key}: {getattr(self, key)!r} is not allowed; give {allowed}."
-            )
+            raise ConfigError(f"swarm.{key}: {getattr(self, key)!r} is not allowed; give {allowed}.")
 
     def _whole(self, key: str, least: int) -> None:
         value = getattr(self, key)
@@ -160,9 +156,7 @@ PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
             max_iterations=200,
             rules="original",
         ),
-        "light": SwarmConfig(
-            populate=False, dropout_k=0.5, dropout_n=0.5, patience=5, max_iterations=20
-        ),
+        "light": SwarmConfig(populate=False, dropout_k=0.5, dropout_n=0.5, patience=5, max_iterations=20),
     }
 )
 """``default``; ``paper``, the published settings; ``original``, the original program's; ``light``, for weak machines."""
@@ -171,7 +165,5 @@ PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
 def preset(name: str) -> SwarmConfig:
     """The preset of that name. Raises ConfigError where there is none."""
     if name not in PRESETS:
-        raise ConfigError(
-            f"swarm.preset: unknown preset {name!r}; known: {', '.join(PRESETS)}."
-        )
+        raise ConfigError(f"swarm.preset: unknown preset {name!r}; known: {', '.join(PRESETS)}.")
     return PRESETS[name]

@@ -60,22 +60,10 @@ class Swarm:
         groups: int = 1,
     ) -> None:
         for name, value in (("n_experts", n_experts), ("groups", groups)):
-            if (
-                not isinstance(value, int | np.integer)
-                or isinstance(value, bool)
-                or value < 1
-            ):
-                raise ConfigError(
-                    f"{name}: {value!r} is not allowed; give a whole number of at least 1."
-                )
-        if (
-            not isinstance(seed, int | np.integer)
-            or isinstance(seed, bool)
-            or not 0 <= seed < 2**64
-        ):
-            raise ConfigError(
-                f"seed: {seed!r} is not allowed; give a whole number from 0 to 2**64 - 1."
-            )
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+                raise ConfigError(f"{name}: {value!r} is not allowed; give a whole number of at least 1.")
+        if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+            raise ConfigError(f"seed: {seed!r} is not allowed; give a whole number from 0 to 2**64 - 1.")
         self.n_experts, self.groups, self.seed = int(n_experts), int(groups), int(seed)
         self.config = config or SwarmConfig()
         self._state = self._starting_state()
@@ -96,9 +84,7 @@ class Swarm:
         """
         if self._phase == "open":
             missing = [c.id for c in self._batch if c.id not in self._told]
-            raise AskTellError(
-                f"ask: no value was told yet for {', '.join(missing)}; tell them first."
-            )
+            raise AskTellError(f"ask: no value was told yet for {', '.join(missing)}; tell them first.")
         if self._phase == "failed":
             raise SearchFailedError(
                 f"every evaluation of iteration {self._state.iteration} failed, so the search cannot go on. "
@@ -121,18 +107,12 @@ class Swarm:
             AskTellError: the id is unknown or was told before, or the value is no number.
         """
         if id in self._told:
-            raise AskTellError(
-                f"tell: {id!r} was told before; tell each asked id once."
-            )
+            raise AskTellError(f"tell: {id!r} was told before; tell each asked id once.")
         if id not in {c.id for c in self._batch}:
-            raise AskTellError(
-                f"tell: {id!r} is not waiting for a value; tell the ids that ask gave last."
-            )
+            raise AskTellError(f"tell: {id!r} is not waiting for a value; tell the ids that ask gave last.")
         number = _number(id, value)
         self._told[id] = number
-        if number is not None or (
-            isinstance(value, Evaluation) and value.bounds and not value.failure
-        ):
+        if number is not None or (isinstance(value, Evaluation) and value.bounds and not value.failure):
             self._evaluated.add(id)
         if len(self._told) == len(self._batch):
             self._close()
@@ -151,11 +131,7 @@ class Swarm:
         patience = self.config.patience - (1 if self.config.rules == "original" else 0)
         if self._state.iteration > 0 and self._state.unimproved >= patience:
             return "patience"
-        return (
-            "max_iterations"
-            if self._state.iteration >= self.config.max_iterations
-            else None
-        )
+        return "max_iterations" if self._state.iteration >= self.config.max_iterations else None
 
     @property
     def iteration(self) -> int:
@@ -231,9 +207,7 @@ class Swarm:
     def _starting_state(self) -> SwarmState:
         flat = starting_positions(self.n_experts, self.config, self.seed)
         moving = self.config.starting_velocity == "random"
-        velocity = (
-            starting_velocities(flat, self.seed) if moving else np.zeros_like(flat)
-        )
+        velocity = starting_velocities(flat, self.seed) if moving else np.zeros_like(flat)
         shape = (len(flat), self.groups, self.n_experts)
         position = np.broadcast_to(flat[:, None, :], shape).copy()
         return SwarmState(
@@ -273,9 +247,7 @@ class Swarm:
     def _absorb(self) -> None:
         values = np.full(len(self._state.position), np.nan)
         evaluated = np.zeros(len(values), bool)
-        for (
-            candidate
-        ) in self._batch:  # in particle order, whatever order they were told in
+        for candidate in self._batch:  # in particle order, whatever order they were told in
             number = self._told[candidate.id]
             values[candidate.particle] = np.nan if number is None else number
             evaluated[candidate.particle] = candidate.id in self._evaluated
@@ -290,10 +262,7 @@ class Swarm:
             drawn = draws(self.seed, state.iteration, len(wanted))
             skipped = drawn.iteration_dropout < self.config.dropout_k
             wanted &= ~(skipped | (drawn.particle_dropout < self.config.dropout_n))
-        return [
-            self._candidate(state.iteration, int(i), state.position[i])
-            for i in np.flatnonzero(wanted)
-        ]
+        return [self._candidate(state.iteration, int(i), state.position[i]) for i in np.flatnonzero(wanted)]
 
     def _candidate(self, iteration: int, particle: int, position: Array) -> Candidate:
         return Candidate(
@@ -310,16 +279,10 @@ class Swarm:
         return shaped
 
     def _extreme(self, extreme: Extreme | None) -> Candidate | None:
-        return (
-            self._candidate(extreme.iteration, extreme.particle, extreme.position)
-            if extreme
-            else None
-        )
+        return self._candidate(extreme.iteration, extreme.particle, extreme.position) if extreme else None
 
     def _warn_of_large_coefficients(self) -> None:
-        norm = float(
-            np.nan_to_num(np.abs(self._state.position), nan=np.inf).sum(axis=2).max()
-        )
+        norm = float(np.nan_to_num(np.abs(self._state.position), nan=np.inf).sum(axis=2).max())
         if norm > LARGE_NORM and not self._warned:
             self._warned = True
             log.warning(
@@ -339,9 +302,7 @@ def _number(id: str, value: float | Evaluation | None) -> float | None:
         value = None if value.failure else value.value
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(
-        value, int | float | np.integer | np.floating
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise AskTellError(
             f"tell: the value of {id!r} is a {type(value).__name__}; tell a number, None or an Evaluation."
         )

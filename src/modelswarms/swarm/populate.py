@@ -19,19 +19,11 @@ Indices = npt.NDArray[np.int_]
 def starting_positions(n_experts: int, config: SwarmConfig, seed: int) -> Array:
     """(N, n): the experts, the base where it is included, then pairs until there are N."""
     experts = np.eye(n_experts)
-    starts = (
-        np.vstack([experts, np.zeros((1, n_experts))])
-        if config.include_base
-        else experts
-    )
+    starts = np.vstack([experts, np.zeros((1, n_experts))]) if config.include_base else experts
     missing = config.particles - len(starts)
     if not config.populate or missing <= 0:
         return starts
-    pairs = (
-        _sums(experts, missing, seed)
-        if config.populate_by == "sums"
-        else _between(starts, missing, config, seed)
-    )
+    pairs = _sums(experts, missing, seed) if config.populate_by == "sums" else _between(starts, missing, config, seed)
     return np.vstack([starts, pairs])
 
 
@@ -50,9 +42,7 @@ def _between(starts: Array, missing: int, config: SwarmConfig, seed: int) -> Arr
     if len(starts) < 2:
         return np.zeros((0, starts.shape[1]))
     total = config.particles
-    first, second, share = uniforms(seed, 0, 4 * total)[: 3 * total].reshape(3, total)[
-        :, :missing
-    ]
+    first, second, share = uniforms(seed, 0, 4 * total)[: 3 * total].reshape(3, total)[:, :missing]
     a = np.minimum((first * len(starts)).astype(int), len(starts) - 1)
     b = _other(a, second, len(starts))
     w = (share * (2.0 if config.rules == "original" else 1.0))[:, None]
@@ -62,9 +52,7 @@ def _between(starts: Array, missing: int, config: SwarmConfig, seed: int) -> Arr
 
 def _sums(experts: Array, missing: int, seed: int) -> Array:
     """x_a + x_b: all pairs in a random order, begun again where more are wanted than there are."""
-    pairs = np.asarray(list(combinations(range(len(experts)), 2)), dtype=int).reshape(
-        -1, 2
-    )
+    pairs = np.asarray(list(combinations(range(len(experts)), 2)), dtype=int).reshape(-1, 2)
     if not len(pairs):
         return np.zeros((0, experts.shape[1]))
     order = np.argsort(uniforms(seed, 0, len(pairs)), kind="stable")

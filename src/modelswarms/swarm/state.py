@@ -29,9 +29,7 @@ class Extreme:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Extreme:
         """The inverse of :meth:`to_dict`."""
-        return cls(
-            data["value"], data["iteration"], data["particle"], _array(data["position"])
-        )
+        return cls(data["value"], data["iteration"], data["particle"], _array(data["position"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +80,7 @@ class SwarmState:
         extremes = ("global_best", "global_worst")
         values: dict[str, Any] = dict(data)
         values |= {key: _array(data[key]) for key in arrays}
-        values |= {
-            key: None if data[key] is None else Extreme.from_dict(data[key])
-            for key in extremes
-        }
+        values |= {key: None if data[key] is None else Extreme.from_dict(data[key]) for key in extremes}
         return cls(**values)
 
 

@@ -18,14 +18,10 @@ __all__ = ["absorb", "restart_stale", "step", "velocity"]
 def step(state: SwarmState, draws: Draws, config: SwarmConfig) -> SwarmState:
     """The next positions, Feng et al. 2024, eq. (2)."""
     state = restart_stale(state, config)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # a position that is not finite is a failed candidate
+    with np.errstate(over="ignore", invalid="ignore"):  # a position that is not finite is a failed candidate
         v = velocity(state, draws, config)
         position = state.position + state.step_length * v
-    decayed = max(
-        config.minimum_step_length, config.step_length_factor * state.step_length
-    )
+    decayed = max(config.minimum_step_length, config.step_length_factor * state.step_length)
     return replace(
         state,
         iteration=state.iteration + 1,
@@ -42,18 +38,12 @@ def velocity(state: SwarmState, draws: Draws, config: SwarmConfig) -> Array:
     difference of models: rows keep their sum. A particle without a value yet has no best to return to.
     """
     if state.global_best is None or state.global_worst is None:
-        raise ValueError(
-            "no particle has a value yet, so there is no global best to move to"
-        )
+        raise ValueError("no particle has a value yet, so there is no global best to move to")
     x = state.position
-    weight = np.asarray(config.coefficients) * (
-        draws.weights if config.weight_randomness else 1.0
-    )
+    weight = np.asarray(config.coefficients) * (draws.weights if config.weight_randomness else 1.0)
     weight = np.broadcast_to(weight, (len(x), 4))
     weight = weight / weight.sum(axis=1, keepdims=True)
-    own = np.where(
-        np.isnan(state.personal_best_value)[:, None, None], x, state.personal_best
-    )
+    own = np.where(np.isnan(state.personal_best_value)[:, None, None], x, state.personal_best)
     towards = np.stack(
         [
             state.velocity,
@@ -72,15 +62,9 @@ def restart_stale(state: SwarmState, config: SwarmConfig) -> SwarmState:
     Under the original rules the counter runs on, so that a stale particle restarts at every iteration.
     """
     lost = ~np.isfinite(state.position).all(axis=(1, 2))
-    stale = (
-        (state.stale >= config.restart_patience)
-        if config.restart
-        else np.zeros(len(lost), bool)
-    )
+    stale = (state.stale >= config.restart_patience) if config.restart else np.zeros(len(lost), bool)
     back = (stale | lost) & ~np.isnan(state.personal_best_value)
-    counter = (
-        state.stale if config.rules == "original" else np.where(back, 0.0, state.stale)
-    )
+    counter = state.stale if config.rules == "original" else np.where(back, 0.0, state.stale)
     rows = back[:, None, None]
     return replace(
         state,
@@ -90,9 +74,7 @@ def restart_stale(state: SwarmState, config: SwarmConfig) -> SwarmState:
     )
 
 
-def absorb(
-    state: SwarmState, values: Array, evaluated: Sequence[bool], config: SwarmConfig
-) -> SwarmState:
+def absorb(state: SwarmState, values: Array, evaluated: Sequence[bool], config: SwarmConfig) -> SwarmState:
     """The state once this iteration's values are known.
 
     Args:
@@ -102,22 +84,16 @@ def absorb(
     original = config.rules == "original"
     counts = np.ones(len(values), bool) if original else np.asarray(evaluated, bool)
     first = state.iteration == 0
-    better = ~np.isnan(values) & (
-        np.isnan(state.personal_best_value) | (values > state.personal_best_value)
-    )
+    better = ~np.isnan(values) & (np.isnan(state.personal_best_value) | (values > state.personal_best_value))
     best = _extreme(state, values, +1, state.global_best, later_wins=False)
     worst = _extreme(state, values, -1, state.global_worst, later_wins=original)
     improved = best is not state.global_best
     idle = state.unimproved + (1 if counts.any() and not first else 0)
     state = replace(
         state,
-        personal_best=np.where(
-            better[:, None, None], state.position, state.personal_best
-        ),
+        personal_best=np.where(better[:, None, None], state.position, state.personal_best),
         personal_best_value=np.where(better, values, state.personal_best_value),
-        stale=np.where(
-            better, 0.0, state.stale + (0.0 if first else counts.astype(float))
-        ),
+        stale=np.where(better, 0.0, state.stale + (0.0 if first else counts.astype(float))),
         global_best=best,
         global_worst=worst,
         unimproved=0 if improved else idle,
@@ -142,13 +118,7 @@ def _extreme(
     for particle, value in enumerate(values):
         if np.isnan(value):
             continue
-        ahead = (
-            found is None
-            or sign * (value - found.value) > 0
-            or (later_wins and value == found.value)
-        )
+        ahead = found is None or sign * (value - found.value) > 0 or (later_wins and value == found.value)
         if ahead:
-            found = Extreme(
-                float(value), state.iteration, particle, state.position[particle].copy()
-            )
+            found = Extreme(float(value), state.iteration, particle, state.position[particle].copy())
     return found

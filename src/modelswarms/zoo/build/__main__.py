@@ -47,9 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         handlers=[logging.StreamHandler(sys.stderr), logging.FileHandler(options.out / "build.log")],
     )
     stages = (options.stage,) if options.stage else tuple(STAGES)
-    plan = Build(
-        options.out, _SETTINGS[options.setting](), options.seed, torch.device(options.device), options.nlgraph
-    )
+    plan = Build(options.out, _SETTINGS[options.setting](), options.seed, torch.device(options.device), options.nlgraph)
     try:
         build(plan, stages)
     except (FileNotFoundError, ValueError) as error:

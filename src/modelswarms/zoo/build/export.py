@@ -14,9 +14,7 @@ from modelswarms.zoo.build.lora import Adapter
 from modelswarms.zoo.build.model import EPSILON, MATRICES, ROPE_THETA, ModelShape, Weights
 from modelswarms.zoo.build.vocabulary import CONTEXT, END_ID, PAD_ID, ROW_OF, VOCABULARY, save_tokenizer
 
-_PLACE: Final = {
-    name: ("self_attn." if name in MATRICES[:4] else "mlp.") + name for name in MATRICES
-}
+_PLACE: Final = {name: ("self_attn." if name in MATRICES[:4] else "mlp.") + name for name in MATRICES}
 _NORM: Final = {"input_norm": "input_layernorm", "post_norm": "post_attention_layernorm"}
 
 
@@ -107,7 +105,9 @@ def save_expert(folder: Path, adapter: Adapter, base: str) -> None:
 
 def load_expert(folder: Path, device: torch.device) -> Adapter:
     """Read such a folder back, in fp32."""
-    stored = {name: tensor.float().to(device) for name, tensor in load_file(folder / "adapter_model.safetensors").items()}
+    stored = {
+        name: tensor.float().to(device) for name, tensor in load_file(folder / "adapter_model.safetensors").items()
+    }
     layers = range(1 + max(int(name.split(".")[4]) for name in stored))
 
     def stack(factor: str, place: str) -> Tensor:

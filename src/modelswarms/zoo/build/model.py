@@ -118,9 +118,7 @@ def block(
 
     h = rms_norm(x, input_norm)
     query, key, value = _rotate(split(h @ q.t()), *turn), _rotate(split(h @ k.t()), *turn), split(h @ v.t())
-    mixed = F.scaled_dot_product_attention(
-        query[:, :, :graph], key[:, :, :graph], value[:, :, :graph], is_causal=True
-    )
+    mixed = F.scaled_dot_product_attention(query[:, :, :graph], key[:, :, :graph], value[:, :, :graph], is_causal=True)
     if mask is not None:
         asked = F.scaled_dot_product_attention(query[:, :, graph:], key, value, attn_mask=mask)
         mixed = torch.cat([mixed, asked], 2)
@@ -170,9 +168,7 @@ def training_loss(
     place = torch.stack([batch.ending, batch.ending + 1], 2)
     hidden = x.gather(2, place[..., None].expand(-1, -1, -1, shape.width))
     target = answer_targets(batch)
-    loss, said = kernels.loss(
-        hidden.reshape(-1, shape.width), weights["final_norm"].to(dtype), table, target.flatten()
-    )
+    loss, said = kernels.loss(hidden.reshape(-1, shape.width), weights["final_norm"].to(dtype), table, target.flatten())
     return loss, said.view(target.shape)[:, :, 0]
 
 

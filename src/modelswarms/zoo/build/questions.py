@@ -151,8 +151,6 @@ def load_questions(path: Path) -> dict[str, list[Question]]:
     """Read both sets from a file in that format."""
     content = json.loads(path.read_text())
     return {
-        split: [
-            Question(item["question"], item["answer"], int(item["id"]), item["domain"]) for item in content[split]
-        ]
+        split: [Question(item["question"], item["answer"], int(item["id"]), item["domain"]) for item in content[split]]
         for split in ("dev", "test")
     }

@@ -1,0 +1,89 @@
+"""The base model's folder: what it is, and whether the experts fit it. No model is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelswarms.errors import ExpertError
+
+if TYPE_CHECKING:
+    from modelswarms.experts.adapter import Adapter
+
+__all__ = ["base_fingerprint", "base_shapes", "check_base", "check_fit", "file_digest"]
+
+
+def check_base(base: Path) -> None:
+    """Raises ExpertError where the folder cannot be a base model's."""
+    if not base.is_dir():
+        raise ExpertError(f"base: {base} is no folder; check the path.")
+    try:
+        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ExpertError(f"base: {base} holds no config.json; give the folder of a transformers model.") from None
+    except (OSError, ValueError) as error:
+        raise ExpertError(f"base: {base / 'config.json'} cannot be read ({error}); copy the model again.") from None
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise ExpertError(f"base: {base / 'config.json'} names no model_type; give the folder of a transformers model.")
+    if not _weight_files(base):
+        raise ExpertError(f"base: {base} holds no weights (*.safetensors); copy the model again.")
+
+
+def base_shapes(base: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor, from the weight files' headers."""
+    from safetensors import SafetensorError, safe_open
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in _weight_files(base):
+        if path.suffix != ".safetensors":
+            continue
+        try:
+            with safe_open(path, "pt") as file:
+                shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise ExpertError(f"base: {path} is damaged ({error}); copy the model again.") from None
+    return shapes
+
+
+def check_fit(adapters: Iterable[Adapter], base: Path) -> None:
+    """Raises ExpertError where an adapter's factors do not fit the base's weights.
+
+    Adapters none of whose modules the files name are left to the engine: some architectures store
+    their weights under other names than they load them.
+    """
+    shapes = base_shapes(base)
+    for adapter in adapters:
+        named = [module for module in adapter.tensors if f"{module}.weight" in shapes]
+        for module, (a, b) in adapter.tensors.items() if named else ():
+            shape = shapes.get(f"{module}.weight")
+            if shape is None:
+                raise ExpertError(f"expert {adapter.name}: the base has no {module}; it was made from another base.")
+            if shape != (b.shape[0], a.shape[1]):
+                raise ExpertError(
+                    f"expert {adapter.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, the base's is "
+                    f"{shape}; it was made from another base."
+                )
+
+
+def base_fingerprint(base: Path) -> str:
+    """SHA-256 over the configuration, tokenizer and weights."""
+    digest = hashlib.sha256()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        if (base / name).exists():
+            digest.update(f"{name} {file_digest(base / name)}\n".encode())
+    for path in _weight_files(base):
+        digest.update(f"{path.name} {file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weight_files(base: Path) -> list[Path]:
+    return sorted(base.glob("*.safetensors")) or sorted(base.glob("pytorch_model*.bin"))

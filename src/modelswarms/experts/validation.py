@@ -1,0 +1,74 @@
+"""What an adapter's configuration may say: an allow-list, so that nothing is combined wrongly in silence.
+
+PEFT adds fields with every version. A field counts as safe when it is handled here, when it has no say in
+what a trained adapter computes, or when it holds its neutral value; everything else is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from modelswarms.errors import ExpertError
+
+__all__ = ["check_adapter_config"]
+
+_NO_SAY: Final = frozenset(
+    {
+        "auto_mapping",
+        "base_model_name_or_path",
+        "ensure_weight_tying",
+        "exclude_modules",
+        "inference_mode",
+        "layers_pattern",
+        "layers_to_transform",
+        "lora_dropout",
+        "megatron_core",
+        "peft_version",
+        "qalora_group_size",
+        "revision",
+        "runtime_config",
+        "target_modules",
+    }
+)
+"""Names, training-time settings, and which modules have factors, which the tensors themselves tell."""
+
+_HANDLED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "peft_type": (lambda v: v == "LORA", "only LORA adapters can be combined"),
+    "task_type": (lambda v: v in (None, "CAUSAL_LM"), "only CAUSAL_LM adapters can be combined"),
+    "r": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v > 0, "the rank is a whole number above 0"),
+    "lora_alpha": (lambda v: isinstance(v, int | float) and not isinstance(v, bool), "alpha is a number"),
+    "use_rslora": (lambda v: isinstance(v, bool) or v is None, "it is true or false"),
+    "bias": (lambda v: v in (None, "none"), "trained biases are not combined"),
+    "init_lora_weights": (
+        lambda v: v is None or isinstance(v, bool) or v in ("gaussian", "orthogonal"),
+        "this initialisation changes the base's weights as well, so its adapter does not stand alone",
+    ),
+}
+
+_NEUTRAL: Final = (None, False, "", [], {})
+
+
+def check_adapter_config(name: str, config: Mapping[str, Any]) -> None:
+    """Refuses what cannot be combined exactly.
+
+    Args:
+        name: the expert, for messages.
+        config: what its ``adapter_config.json`` holds.
+
+    Raises:
+        ExpertError: names the expert and the field.
+    """
+    for key in ("peft_type", "r", "lora_alpha"):
+        if key not in config:
+            raise ExpertError(f"expert {name}: adapter_config.json has no {key!r}; save the adapter with PEFT again.")
+    for key, value in config.items():
+        if key in _HANDLED:
+            allowed, why = _HANDLED[key]
+            if not allowed(value):
+                raise ExpertError(f"expert {name}: {key} is {value!r}: {why}. {_REMEDY}")
+        elif key not in _NO_SAY and not any(value is n or (value == n and type(value) is type(n)) for n in _NEUTRAL):
+            raise ExpertError(f"expert {name}: {key} is {value!r}, which cannot be combined exactly. {_REMEDY}")
+
+
+_REMEDY: Final = "Leave the expert out, or train it without this setting."
