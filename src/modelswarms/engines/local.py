@@ -1,0 +1,243 @@
+"""The engine for one machine: a transformers model that stays in memory, its weights composed in place."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modelswarms.engines.config import EngineConfig
+from modelswarms.engines.decoding import greedy, last_logits
+from modelswarms.engines.plan import make_plan
+from modelswarms.engines.weights import ResidentWeights
+from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
+from modelswarms.experts import ExpertSpace
+from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model, Request, Response
+
+__all__ = ["LocalEngine"]
+
+log = logging.getLogger(__name__)
+
+BLOCK_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
+
+
+class LocalEngine:
+    """Runs transformers in this process.
+
+    Args:
+        config: device, dtype, threads, block size.
+        base: folder of the base model.
+
+    Raises:
+        ConfigError: the device is not there.
+    """
+
+    deterministic = True
+    slots = 1
+
+    def __init__(self, config: EngineConfig, base: Path) -> None:
+        self.config, self.base = config, base
+        self.device = _device(config.device)
+        self.dtype = _dtype(config.dtype, self.device)
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._weights: ResidentWeights | None = None
+
+    def start(self, space: ExpertSpace) -> None:
+        """Loads the base, once. Raises ExpertError where it cannot be loaded, or the experts do not fit."""
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
+        self._tokenizer, self._model = _load(self.base, self.device, self.dtype)
+        self._weights = ResidentWeights(self._model, space)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Length of each text in tokens. Raises DataError for one that the model cannot take in."""
+        lengths = [len(ids) for ids in self._encoded(list(texts))]
+        for text, length in zip(texts, lengths, strict=True):
+            if length >= self._context:
+                raise DataError(
+                    f"a prompt of {length} tokens (it begins {text[:40]!r}) does not fit the base's context of "
+                    f"{self._context}; shorten it, or leave it out."
+                )
+        return lengths
+
+    @property
+    def block_tokens(self) -> int:
+        return self.config.block_tokens or BLOCK_TOKENS[self.device.type]
+
+    @contextmanager
+    def bind(self, coefficients: Array | None) -> Iterator[Model]:
+        """A model with the weights at ``coefficients``; the one before it must not be used any more."""
+        if self._weights is None:
+            raise EngineError("the engine was not started; call start(space) first.")
+        self._weights.set(coefficients)
+        bound = _BoundModel(self)
+        try:
+            yield bound
+        finally:
+            bound.released = True
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "kind": "local",
+            "device": self.device.type,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "threads": self.config.threads or torch.get_num_threads(),
+            "processor": torch.cuda.get_device_name() if self.device.type == "cuda" else platform.machine(),
+            "block_tokens": self.block_tokens,
+        }
+
+    def close(self) -> None:
+        self._model = self._tokenizer = self._weights = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @property
+    def _context(self) -> int:
+        return int(getattr(self._model.config.get_text_config(), "max_position_embeddings", None) or 2**31)
+
+    @property
+    def _pad(self) -> int:
+        """Any token will do where it is masked."""
+        return int(self._tokenizer.pad_token_id or 0)
+
+    @property
+    def _ends(self) -> set[int]:
+        """End-of-text as the tokenizer, the model and its generation settings name it."""
+        ends: set[int] = set()
+        for source in (self._tokenizer, self._model.config, self._model.generation_config):
+            found = getattr(source, "eos_token_id", None)
+            ends |= set(found) if isinstance(found, list | tuple) else {found}
+        return {int(end) for end in ends if end is not None}
+
+    def _encoded(self, texts: list[str], special_tokens: bool = True) -> list[list[int]]:
+        if not texts:
+            return []
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special_tokens)["input_ids"]
+        return ids
+
+    @torch.inference_mode()
+    def _generate(self, requests: Sequence[Request]) -> list[Response]:
+        rows = [self._encoded([r.prompt], r.special_tokens)[0] for r in requests]
+        for row, request in zip(rows, requests, strict=True):
+            self._check_room(len(row) + request.max_new_tokens)
+            if not row:
+                raise EngineError("a prompt has no tokens; give it at least one.")
+        responses: list[Response | None] = [None] * len(requests)
+        for block in make_plan([len(row) for row in rows], self.block_tokens):
+            asked = [requests[i] for i in block]
+            decoded = greedy(self._model, self._tokenizer, [rows[i] for i in block], asked, self._pad, self._ends)
+            for i, row in zip(block, decoded, strict=True):
+                responses[i] = Response(row.text, len(rows[i]), len(row.tokens), row.margin)
+        return [r for r in responses if r is not None]
+
+    @torch.inference_mode()
+    def _loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
+        contexts = [len(ids) for ids in self._encoded([r.context for r in requests])]
+        rows = self._encoded([r.context + r.continuation for r in requests])
+        for row, length in zip(rows, contexts, strict=True):
+            self._check_room(len(row))
+            if not 0 < length < len(row):
+                raise EngineError("a context or a continuation has no tokens of its own; give both some text.")
+        answers: list[Loglikelihood | None] = [None] * len(requests)
+        for block in make_plan([len(row) for row in rows], self.block_tokens):
+            keep = max(len(rows[i]) - contexts[i] for i in block) + 1
+            logits, _, _ = last_logits(self._model, [rows[i] for i in block], self._pad, keep)
+            logprobs = torch.log_softmax(logits, dim=-1)
+            for k, i in enumerate(block):
+                answers[i] = _read_off(logprobs[k], rows[i][contexts[i] :])
+        return [a for a in answers if a is not None]
+
+    def _check_room(self, tokens: int) -> None:
+        if tokens > self._context:
+            raise EngineError(f"{tokens} tokens do not fit the base's context of {self._context}; shorten the prompt.")
+
+    def _render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+        if not getattr(self._tokenizer, "chat_template", None):
+            raise ConfigError(f"base: the tokenizer in {self.base} has no chat template; leave utility.chat off.")
+        text: str = self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return text
+
+
+class _BoundModel:
+    """The engine's model while its weights are set; using it later is an error, not another model's answer."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+        self.released = False
+
+    def generate(self, requests: Sequence[Request]) -> list[Response]:
+        return self._held()._generate(requests)
+
+    def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
+        return self._held()._loglikelihood(requests)
+
+    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+        return self._held()._render_chat(messages)
+
+    def _held(self) -> LocalEngine:
+        if self.released:
+            raise EngineError("this model was released; use it inside its 'with engine.bind(...)' only.")
+        return self._engine
+
+
+def _read_off(logprobs: torch.Tensor, continuation: Sequence[int]) -> Loglikelihood:
+    """Position k of ``logprobs`` predicts the token after it; the last one predicts beyond the text."""
+    window = logprobs[-len(continuation) - 1 : -1]
+    tokens = torch.tensor(continuation, device=window.device)
+    chosen = window.gather(1, tokens[:, None])[:, 0]
+    return Loglikelihood(float(chosen.sum()), bool((window.argmax(1) == tokens).all()), len(continuation))
+
+
+def _load(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    showed = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=dtype)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ExpertError(f"base: {base} cannot be loaded ({' '.join(str(error).split())[:300]}); check it.") from error
+    finally:
+        if showed:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    return tokenizer, model.to(device).eval().requires_grad_(False)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"engine.device: {name!r}, but torch sees {torch.cuda.device_count()} CUDA devices; {_OR}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError(f"engine.device: 'mps', but torch sees no such device; {_OR}")
+    return device
+
+
+_OR = "give 'cpu' or 'auto', or mend the installation of torch."
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        name = "bfloat16" if device.type == "cuda" or (device.type == "cpu" and _fast_bfloat16()) else "float32"
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+@cache
+def _fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; where that cannot be told, it counts as no."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags))
