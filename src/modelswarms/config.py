@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
@@ -13,6 +12,7 @@ import yaml
 
 from modelswarms.engines.config import EngineConfig
 from modelswarms.errors import ConfigError
+from modelswarms.naming import nearest
 from modelswarms.swarm import PRESETS, SwarmConfig
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "anchored",
     "config_from_mapping",
     "load_config",
-    "nearest",
     "nested_overrides",
     "overlaid",
     "read_yaml",
@@ -151,13 +150,6 @@ def anchored(mapping: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     elif isinstance(utility, str) and ":" in utility and not utility.endswith(".json"):
         out["utility"] = {"kind": "function", "target": utility, "folder": str(folder)}
     return out
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What to say after an unknown name: the nearest known one, or all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}."
 
 
 def _anchored_paths(value: Any, folder: Path) -> Any:

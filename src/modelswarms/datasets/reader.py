@@ -1,0 +1,117 @@
+"""Reads ``{"dataset": name, "dev": [...], "test": [...], "icl_prompt"?: text}``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelswarms.errors import DataError
+from modelswarms.types import Example
+
+__all__ = ["DataSet", "read_dataset"]
+
+_KNOWN = ("question", "prompt", "answer", "choices", "id", "domain")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Examples for the search (dev) and for what is claimed afterwards (test).
+
+    Attributes:
+        fingerprint: SHA-256 of what the examples say, whatever the file's formatting.
+    """
+
+    name: str
+    dev: tuple[Example, ...]
+    test: tuple[Example, ...] = ()
+    icl_prompt: str | None = None
+    fingerprint: str = ""
+
+
+def read_dataset(path: str | Path) -> DataSet:
+    """Reads and checks a data file.
+
+    Raises:
+        DataError: names the file, the item and field, and the remedy.
+    """
+    path = Path(path)
+    content = _content(path)
+    dev, test = (_examples(path, split, content.get(split, [])) for split in ("dev", "test"))
+    if not dev:
+        raise DataError(f"{path}: 'dev' holds no examples; a search needs some to compare candidates on.")
+    icl_prompt = content.get("icl_prompt")
+    if icl_prompt is not None and not isinstance(icl_prompt, str):
+        raise DataError(f"{path}: 'icl_prompt' is a {type(icl_prompt).__name__}; give a text, or leave it out.")
+    name = content.get("dataset", path.stem)
+    if not isinstance(name, str):
+        raise DataError(f"{path}: 'dataset' is a {type(name).__name__}; give the data set's name.")
+    canonical = json.dumps([content.get("dev"), content.get("test", []), icl_prompt], sort_keys=True)
+    return DataSet(name, dev, test, icl_prompt, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such data file; check the path.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check what it is and who may read it.") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not valid JSON at line {error.lineno} ({error.msg}); mend the file.") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise DataError(f"{path}: not UTF-8 JSON; save it as UTF-8 text.") from None
+    if not isinstance(content, dict) or "dev" not in content:
+        raise DataError(f'{path}: has no "dev"; write {{"dataset": name, "dev": [...], "test": [...]}}.')
+    return content
+
+
+def _examples(path: Path, split: str, items: Any) -> tuple[Example, ...]:
+    if not isinstance(items, list):
+        raise DataError(f"{path}: {split!r} is a {type(items).__name__}; give a list of items.")
+    examples = tuple(_example(f"{path}: {split}[{i}]", item, str(i)) for i, item in enumerate(items))
+    seen: dict[str, int] = {}
+    for i, example in enumerate(examples):
+        if example.id in seen:
+            raise DataError(
+                f"{path}: {split}[{i}] has the id {example.id!r} of {split}[{seen[example.id]}]; give each its own."
+            )
+        seen[example.id] = i
+    return examples
+
+
+def _example(where: str, item: Any, position: str) -> Example:
+    if not isinstance(item, dict):
+        raise DataError(f"{where} is a {type(item).__name__}; give keys and values, such as question and answer.")
+    question = item.get("question", item.get("prompt"))
+    if not isinstance(question, str) or not question.strip():
+        raise DataError(f"{where}: 'question' is {question!r}; give a text that is not empty.")
+    answer, choices = item.get("answer"), item.get("choices")
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float | None):
+        raise DataError(f"{where}: 'answer' is {answer!r}; give a text or a number.")
+    answer = None if answer is None else str(answer).strip()
+    if answer == "":
+        raise DataError(f"{where}: 'answer' is empty; give the right answer.")
+    domain = item.get("domain")
+    return Example(
+        id=str(item.get("id", position)),
+        question=question,
+        answer=answer,
+        choices=_choices(where, choices, answer),
+        domain=None if domain is None else str(domain),
+        extra={key: value for key, value in item.items() if key not in _KNOWN},
+    )
+
+
+def _choices(where: str, choices: Any, answer: str | None) -> Mapping[str, str] | None:
+    if choices is None:
+        return None
+    texts = isinstance(choices, dict) and choices and all(isinstance(text, str) for text in choices.values())
+    if not texts:
+        raise DataError(f"{where}: 'choices' is {choices!r}; map option letters to texts.")
+    if answer not in choices:
+        raise DataError(f"{where}: 'answer' {answer!r} is none of the choices {', '.join(choices)}; mend one of them.")
+    return dict(choices)

@@ -1,0 +1,76 @@
+"""Share of examples answered rightly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from modelswarms.errors import ConfigError, EvaluationError
+from modelswarms.types import Example, Model, Request, Score
+from modelswarms.utilities.parsing import answer_kind, stated_answer
+
+__all__ = ["ExactMatch"]
+
+
+@dataclass(frozen=True)
+class ExactMatch:
+    """Share of examples whose stated answer is the right one; the text is read as a person would.
+
+    Attributes:
+        max_new_tokens: of an answer.
+        stop: texts that end an answer.
+        template: the prompt, with ``{question}`` in it.
+        chat: whether the prompt goes through the base's chat template.
+        which: the ``first`` or the ``last`` number (or yes, or no) counts.
+
+    Raises:
+        ConfigError: a value is not allowed; the message names the key.
+    """
+
+    max_new_tokens: int = 10
+    stop: tuple[str, ...] = ()
+    template: str = "{question}"
+    chat: bool = False
+    which: Literal["first", "last"] = "first"
+    name: str = "exact_match"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ConfigError(f"utility.max_new_tokens: {self.max_new_tokens} is not allowed; give at least 1.")
+        if "{question}" not in self.template:
+            raise ConfigError(
+                f"utility.template: {self.template!r} has no {{question}}; put it where the question goes."
+            )
+        if "" in self.stop:
+            raise ConfigError("utility.stop: holds an empty text, which would end every answer; leave it out.")
+
+    def prompt(self, example: Example) -> str:
+        """The template with the example's question."""
+        return self.template.replace("{question}", example.question)
+
+    def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
+        """1 where the stated answer is the right one, else 0; no answer counts as unparsed."""
+        responses = model.generate([self._request(example, model) for example in examples])
+        return [self._scored(e, response.text) for e, response in zip(examples, responses, strict=True)]
+
+    def aggregate(self, scores: Sequence[float]) -> float:
+        """Their mean."""
+        return math.fsum(scores) / len(scores)
+
+    def _request(self, example: Example, model: Model) -> Request:
+        prompt = self.prompt(example)
+        if self.chat:
+            prompt = model.render_chat([{"role": "user", "content": prompt}])
+        return Request(prompt, self.max_new_tokens, self.stop, special_tokens=not self.chat)
+
+    def _scored(self, example: Example, text: str) -> Score:
+        if example.answer is None:
+            raise EvaluationError(f"example {example.id} has no answer to compare with; give it one.")
+        kind = answer_kind(example.answer)
+        said = stated_answer(text, kind, self.which)
+        if said is None:
+            return Score.unparsed(response=text)
+        return Score(float(said == stated_answer(example.answer, kind)), said, response=text)
