@@ -57,6 +57,15 @@ class StageTimes:
         finally:
             self.add(stage, seconds=time.perf_counter() - began)
 
+    def summary(self) -> dict[str, Any]:
+        """Totals beside the stages: ``seconds``, ``tokens``, ``stages``."""
+        amounts = self.stages.values()
+        return {
+            "seconds": sum(a.get("seconds", 0) for a in amounts),
+            "tokens": sum(a.get("prompt_tokens", 0) + a.get("new_tokens", 0) for a in amounts),
+            "stages": self.stages,
+        }
+
     def add(self, stage: str, **amounts: float) -> None:
         totals = self.stages.setdefault(stage, {})
         for name, amount in amounts.items():
@@ -235,38 +244,3 @@ class Evaluator:
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test
-
-
-def value_or_raise(evaluation: Evaluation) -> float:
-    """The value of an evaluation that a run cannot do without."""
-    if evaluation.value is None:
-        raise SearchFailedError(
-            f"the {evaluation.split} evaluation of {evaluation.candidate} failed: {evaluation.failure}. "
-            "Mend the cause and resume the run; what was evaluated is kept."
-        )
-    return evaluation.value
-
-
-def _identity(candidate: Candidate) -> Record:
-    return {
-        "candidate": candidate.id,
-        "particle": candidate.particle,
-        "iteration": candidate.iteration,
-        "coefficients": candidate.coefficients.tolist(),
-    }
-
-
-def _evaluation(record: Record) -> Evaluation:
-    return Evaluation(
-        candidate=record["candidate"],
-        value=record["value"],
-        split=record["split"],
-        scores=tuple(record["scores"]),
-        answers=tuple(record["answers"]),
-        unparsed=record["unparsed"],
-        bounds=record["bounds"],
-    )
-
-
-def _failed(candidate: Candidate, split: Split, reason: str) -> Evaluation:
-    return Evaluation(candidate.id, None, split, failure=reason)

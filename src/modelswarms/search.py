@@ -135,7 +135,7 @@ def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: 
         with times.measure("export"):
             prepared.space.compose(best.coefficients).save(run.path / "best", prepared.base_name)
     finally:
-        run.write_json("timing.json", times.stages)
+        run.write_json("timing.json", times.summary())
     result = build_result(run.journal.read())
     run.write_json("result.json", result)
     outcome = RunResult.of(result, run.path)
