@@ -100,7 +100,9 @@ def _tables(figures: dict, paired: dict) -> str:
             rows.append([name, str(seed), *(percent(f[w][s]) for w in ("best_single", "swarm") for s in ("dev", "test")),
                          f"{f['sum']:.2f}"])  # fmt: skip
         mean = figure["mean"]
-        rows.append([name, "mean", *(percent(mean[w][s]) for w in ("best_single", "swarm") for s in ("dev", "test")), ""])
+        rows.append(
+            [name, "mean", *(percent(mean[w][s]) for w in ("best_single", "swarm") for s in ("dev", "test")), ""]
+        )
     first = markdown(["variant", "seed", "single dev", "single test", "swarm dev", "swarm test", "sum"], rows)
     second = markdown(
         ["difference on test, points", "mean", *(f"seed {s}" for s in next(iter(paired.values()))["by_seed"])],

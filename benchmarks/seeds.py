@@ -29,9 +29,7 @@ class Variant:
     keys: Mapping[str, Any]
 
 
-def run_all(
-    variants: Sequence[Variant], seeds: Sequence[int], folder: Path
-) -> dict[str, dict[int, RunResult]]:
+def run_all(variants: Sequence[Variant], seeds: Sequence[int], folder: Path) -> dict[str, dict[int, RunResult]]:
     """Every variant with every seed; a run that exists is gone on with, so an interrupted campaign resumes."""
     results: dict[str, dict[int, RunResult]] = {}
     for variant in variants:
@@ -76,10 +74,7 @@ def summary(runs: Mapping[int, RunResult]) -> dict[str, Any]:
         for seed, run in runs.items()
     }
     means = {
-        who: {
-            split: statistics.fmean(f[who][split] for f in by_seed.values())
-            for split in ("dev", "test")
-        }
+        who: {split: statistics.fmean(f[who][split] for f in by_seed.values()) for split in ("dev", "test")}
         for who in ("best_single", "swarm", "random_search")
         if all(f[who] for f in by_seed.values())
     }

@@ -28,7 +28,9 @@ def test_swarm_may_be_the_name_of_a_preset(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, "swarm: light"), {"swarm.particles": "7"}).swarm.particles == 7
 
 
-def test_relative_places_are_seen_from_the_file_and_options_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_places_are_seen_from_the_file_and_options_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "adapters").mkdir()
     (tmp_path / "here").mkdir()

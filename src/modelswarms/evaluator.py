@@ -244,3 +244,28 @@ class Evaluator:
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test
+
+
+def _identity(candidate: Candidate) -> Record:
+    return {
+        "candidate": candidate.id,
+        "particle": candidate.particle,
+        "iteration": candidate.iteration,
+        "coefficients": candidate.coefficients.tolist(),
+    }
+
+
+def _evaluation(record: Record) -> Evaluation:
+    return Evaluation(
+        candidate=record["candidate"],
+        value=record["value"],
+        split=record["split"],
+        scores=tuple(record["scores"]),
+        answers=tuple(record["answers"]),
+        unparsed=record["unparsed"],
+        bounds=record["bounds"],
+    )
+
+
+def _failed(candidate: Candidate, split: Split, reason: str) -> Evaluation:
+    return Evaluation(candidate.id, None, split, failure=reason)
