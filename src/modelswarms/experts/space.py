@@ -139,7 +139,7 @@ class ExpertSpace:
         import torch
 
         stacked = torch.stack([adapter.tensors[module][factor] for adapter in self.adapters])
-        return torch.tensordot(torch.from_numpy(a).float(), stacked, dims=1)
+        return torch.tensordot(torch.tensor(a, dtype=torch.float32), stacked, dims=1)
 
     def _concatenated(self, a: npt.NDArray[np.float64]) -> Adapter:
         """Exact sums of changes: the experts' ranks side by side, alpha = r, so that nothing scales again."""

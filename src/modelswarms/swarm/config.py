@@ -44,8 +44,8 @@ class SwarmConfig:
 
     particles: int = 20
     populate: bool = True
-    populate_by: PopulateBy = "interpolation"
-    include_base: bool = False
+    populate_by: PopulateBy = "sums"
+    include_base: bool = True
     starting_velocity: StartingVelocity = "random"
     inertia: float = 0.2
     cognitive_coeff: float = 0.3
@@ -156,7 +156,9 @@ PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
             max_iterations=200,
             rules="original",
         ),
-        "light": SwarmConfig(populate=False, dropout_k=0.5, dropout_n=0.5, patience=5, max_iterations=20),
+        "light": SwarmConfig(
+            populate=False, include_base=False, dropout_k=0.5, dropout_n=0.5, patience=5, max_iterations=20
+        ),
     }
 )
 """``default``; ``paper``, the published settings; ``original``, the original program's; ``light``, for weak machines."""
