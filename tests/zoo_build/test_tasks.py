@@ -9,8 +9,8 @@ import torch
 from modelswarms.zoo.build.feed import draw_batch
 from modelswarms.zoo.build.graphs import draw_graphs, fingerprints
 from modelswarms.zoo.build.questions import adjacency, read_graph, render
-from modelswarms.zoo.build.settings import BASE, CLUSTERS, DENSE, EXPERTS, SCORED, SPARSE
 from modelswarms.zoo.build.sequences import QUESTION
+from modelswarms.zoo.build.settings import BASE, CLUSTERS, DENSE, EXPERTS, SCORED, SPARSE
 from modelswarms.zoo.build.tasks import INVALID, TASKS
 from modelswarms.zoo.build.vocabulary import PAD_ID, ROW_OF, ROWS, make_tokenizer
 from modelswarms.zoo.build.wordings import CONNECTIVITY_HEADER, WEIGHTED_HEADER, WORDINGS

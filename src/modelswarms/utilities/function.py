@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from modelswarms.errors import ConfigError, EvaluationError
-from modelswarms.types import Example, Model, Score, Utility
 from modelswarms.naming import nearest
+from modelswarms.types import Example, Model, Score, Utility
 
 __all__ = ["FunctionUtility", "load_target"]
 
