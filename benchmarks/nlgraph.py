@@ -95,14 +95,11 @@ def _paired(one: dict, other: dict) -> dict:
 
 def _tables(figures: dict, paired: dict) -> str:
     rows = []
+    columns = [(who, split) for who in ("best_single", "swarm") for split in ("dev", "test")]
     for name, figure in figures.items():
         for seed, f in figure["seeds"].items():
-            rows.append([name, str(seed), *(percent(f[w][s]) for w in ("best_single", "swarm") for s in ("dev", "test")),
-                         f"{f['sum']:.2f}"])  # fmt: skip
-        mean = figure["mean"]
-        rows.append(
-            [name, "mean", *(percent(mean[w][s]) for w in ("best_single", "swarm") for s in ("dev", "test")), ""]
-        )
+            rows.append([name, str(seed), *(percent(f[who][split]) for who, split in columns), f"{f['sum']:.2f}"])
+        rows.append([name, "mean", *(percent(figure["mean"][who][split]) for who, split in columns), ""])
     first = markdown(["variant", "seed", "single dev", "single test", "swarm dev", "swarm test", "sum"], rows)
     second = markdown(
         ["difference on test, points", "mean", *(f"seed {s}" for s in next(iter(paired.values()))["by_seed"])],

@@ -78,7 +78,8 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     engine = engine if engine is not None else make_engine(config.engine, base)
     space = ExpertSpace.load(found, base=base, combine=config.combine)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
-    return Prepared(config, space, utility, data, engine, fingerprints, "modelswarms/zoo" if config.base == "zoo" else str(base))  # fmt: skip
+    base_name = "modelswarms-zoo/base" if config.base == "zoo" else str(base)
+    return Prepared(config, space, utility, data, engine, fingerprints, base_name)
 
 
 def header_of(prepared: Prepared) -> Record:

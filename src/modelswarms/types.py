@@ -164,9 +164,15 @@ class Model(Protocol):
 class Utility(Protocol):
     """What "better" means: scores examples with a bound model; always maximised."""
 
-    name: str
-    range: tuple[float, float] | None
-    """Lowest and highest possible aggregate, or None where there is none."""
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Lowest and highest possible aggregate, or None where there is none."""
+        ...
 
     def prompt(self, example: Example) -> str:
         """The (first) prompt of an example; the batch plan measures its length."""

@@ -27,7 +27,9 @@ app = cyclopts.App(
     name="modelswarms",
     help="Search the combined weights of several experts that share a base model for one better expert.",
     version=modelswarms.__version__,
-    help_epilogue="First run: `modelswarms demo`. Exit codes: 0 done, 2 wrong input, 3 failed run (resumable), 130 interrupted.",
+    help_epilogue=(
+        "First run: `modelswarms demo`. Exit codes: 0 done, 2 wrong input, 3 failed run (resumable), 130 interrupted."
+    ),
 )
 app.command(demo.demo)
 app.command(search.search)

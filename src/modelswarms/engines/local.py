@@ -110,7 +110,7 @@ class LocalEngine:
     @property
     def _ends(self) -> set[int]:
         """End-of-text as the tokenizer, the model and its generation settings name it."""
-        ends: set[int] = set()
+        ends: set[int | None] = set()
         for source in (self._tokenizer, self._model.config, self._model.generation_config):
             found = getattr(source, "eos_token_id", None)
             ends |= set(found) if isinstance(found, list | tuple) else {found}
@@ -133,8 +133,8 @@ class LocalEngine:
         for block in make_plan([len(row) for row in rows], self.block_tokens):
             asked = [requests[i] for i in block]
             decoded = greedy(self._model, self._tokenizer, [rows[i] for i in block], asked, self._pad, self._ends)
-            for i, row in zip(block, decoded, strict=True):
-                responses[i] = Response(row.text, len(rows[i]), len(row.tokens), row.margin)
+            for i, said in zip(block, decoded, strict=True):
+                responses[i] = Response(said.text, len(rows[i]), len(said.tokens), said.margin)
         return [r for r in responses if r is not None]
 
     @torch.inference_mode()
@@ -200,7 +200,7 @@ def _load(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, An
     from transformers.utils import logging as transformers_logging
 
     showed = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=dtype)
@@ -208,7 +208,7 @@ def _load(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, An
         raise ExpertError(f"base: {base} cannot be loaded ({' '.join(str(error).split())[:300]}); check it.") from error
     finally:
         if showed:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            transformers_logging.enable_progress_bar()
     return tokenizer, model.to(device).eval().requires_grad_(False)
 
 

@@ -52,7 +52,9 @@ class ResidentWeights:
         """ΔW, float32: a is (Σr, in), b (out, Σr) for delta; (n, r, in) and (n, out, r) for factors."""
         if self._combine == "delta":
             return (b * values[self._column.to(values.device)]) @ a
-        return self._scaling * (torch.tensordot(values, b, dims=1) @ torch.tensordot(values, a, dims=1))
+        added_a, added_b = (torch.tensordot(values, factor, dims=1) for factor in (a, b))
+        change: torch.Tensor = self._scaling * (added_b @ added_a)
+        return change
 
 
 def _stacked(space: ExpertSpace, module: str) -> tuple[torch.Tensor, torch.Tensor]:

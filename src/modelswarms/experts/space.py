@@ -62,8 +62,10 @@ class ExpertSpace:
         """
         if combine not in ("factors", "delta"):
             raise ConfigError(f"combine: {combine!r} is not allowed; give 'delta' or 'factors'.")
-        pairs = not isinstance(experts, str | Path | Mapping) and all(isinstance(e, tuple) for e in experts)
-        found = [(name, Path(path)) for name, path in experts] if pairs else find_experts(experts)
+        if isinstance(experts, str | Path | Mapping) or not all(isinstance(e, tuple) for e in experts):
+            found = find_experts(experts)
+        else:
+            found = [(name, Path(path)) for name, path in experts]
         if base is not None:
             check_base(Path(base))
         for name, folder in found:  # all quick checks before any weights are read
@@ -139,7 +141,8 @@ class ExpertSpace:
         import torch
 
         stacked = torch.stack([adapter.tensors[module][factor] for adapter in self.adapters])
-        return torch.tensordot(torch.tensor(a, dtype=torch.float32), stacked, dims=1)
+        total: torch.Tensor = torch.tensordot(torch.tensor(a, dtype=torch.float32), stacked, dims=1)
+        return total
 
     def _concatenated(self, a: npt.NDArray[np.float64]) -> Adapter:
         """Exact sums of changes: the experts' ranks side by side, alpha = r, so that nothing scales again."""
@@ -175,7 +178,7 @@ def _check_together(adapters: Iterable[Adapter], combine: Combine) -> None:
                 first.name, other.name, first.base_name, other.base_name,
             )  # fmt: skip
         for module in first.tensors.keys() & other.tensors.keys():
-            ours, theirs = (tuple((b.shape[0], a.shape[1])) for a, b in (first.tensors[module], other.tensors[module]))
+            ours, theirs = ((b.shape[0], a.shape[1]) for a, b in (first.tensors[module], other.tensors[module]))
             if ours != theirs:
                 raise ExpertError(
                     f"expert {other.name}: {module} changes a {theirs} matrix, expert {first.name}'s is {ours}; "

@@ -46,7 +46,7 @@ _HANDLED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     ),
 }
 
-_NEUTRAL: Final = (None, False, "", [], {})
+_NEUTRAL: Final[tuple[Any, ...]] = (None, False, "", [], {})
 
 
 def check_adapter_config(name: str, config: Mapping[str, Any]) -> None:

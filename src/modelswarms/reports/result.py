@@ -41,8 +41,15 @@ class RunResult:
 
     @classmethod
     def of(cls, result: Mapping[str, Any], run_dir: Path) -> RunResult:
-        keys = ("best", "best_single", "difference", "random_search")
-        return cls(run_dir, *(result[k] for k in keys), details=result)
+        """The outcome that a result stands for."""
+        return cls(
+            run_dir=run_dir,
+            best=result["best"],
+            best_single=result["best_single"],
+            difference=result["difference"],
+            random_search=result["random_search"],
+            details=result,
+        )
 
     @property
     def adapter(self) -> Path:
@@ -110,7 +117,7 @@ def _by_candidate(records: Sequence[Record], split: str) -> dict[str, Record]:
 
 
 def _is_expert(record: Record, header: Record) -> bool:
-    return record["iteration"] == 0 and record["particle"] < len(header["experts"])
+    return bool(record["iteration"] == 0 and record["particle"] < len(header["experts"]))
 
 
 def _best(records: Sequence[Record]) -> Record:

@@ -161,7 +161,7 @@ PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
         ),
     }
 )
-"""``default``; ``paper``, the published settings; ``original``, the original program's; ``light``, for weak machines."""
+"""``default``; ``paper``, the published settings; ``original``, the first program's; ``light``, for weak machines."""
 
 
 def preset(name: str) -> SwarmConfig:

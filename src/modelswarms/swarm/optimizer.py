@@ -257,7 +257,7 @@ class Swarm:
     def _candidates(self) -> list[Candidate]:
         """Who is evaluated in this iteration: neither dropped nor lost."""
         state = self._state
-        wanted = np.isfinite(state.position).all(axis=(1, 2))
+        wanted = np.asarray(np.isfinite(state.position).all(axis=(1, 2)))
         if state.iteration > 0:
             drawn = draws(self.seed, state.iteration, len(wanted))
             skipped = drawn.iteration_dropout < self.config.dropout_k

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from modelswarms.swarm.config import SwarmConfig
 from modelswarms.swarm.draws import Draws
@@ -61,8 +61,8 @@ def restart_stale(state: SwarmState, config: SwarmConfig) -> SwarmState:
 
     Under the original rules the counter runs on, so that a stale particle restarts at every iteration.
     """
-    lost = ~np.isfinite(state.position).all(axis=(1, 2))
-    stale = (state.stale >= config.restart_patience) if config.restart else np.zeros(len(lost), bool)
+    lost = np.asarray(~np.isfinite(state.position).all(axis=(1, 2)))
+    stale = (state.stale >= config.restart_patience) if config.restart else np.zeros_like(lost)
     back = (stale | lost) & ~np.isnan(state.personal_best_value)
     counter = state.stale if config.rules == "original" else np.where(back, 0.0, state.stale)
     rows = back[:, None, None]
@@ -74,7 +74,7 @@ def restart_stale(state: SwarmState, config: SwarmConfig) -> SwarmState:
     )
 
 
-def absorb(state: SwarmState, values: Array, evaluated: Sequence[bool], config: SwarmConfig) -> SwarmState:
+def absorb(state: SwarmState, values: Array, evaluated: npt.NDArray[np.bool_], config: SwarmConfig) -> SwarmState:
     """The state once this iteration's values are known.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.types import Example, Model, Request, Score
@@ -35,7 +35,6 @@ class ExactMatch:
     chat: bool = False
     which: Literal["first", "last"] = "first"
     name: str = "exact_match"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -46,6 +45,11 @@ class ExactMatch:
             )
         if "" in self.stop:
             raise ConfigError("utility.stop: holds an empty text, which would end every answer; leave it out.")
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Shares lie between 0 and 1."""
+        return 0.0, 1.0
 
     def prompt(self, example: Example) -> str:
         """The template with the example's question."""

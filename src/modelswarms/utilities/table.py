@@ -39,9 +39,9 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
                 f"utility: unknown name {spec!r}; {nearest(spec, NAMES)} Or write {{kind: ..., data: ...}}."
             )
         spec = {"kind": "function", "target": spec}
-    kind = spec.get("kind")
+    kind = str(spec.get("kind"))
     if kind not in KINDS:
-        raise ConfigError(f"utility.kind: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
+        raise ConfigError(f"utility.kind: unknown kind {kind!r}; {nearest(kind, KINDS)}")
     folder = Path(spec.get("folder") or folder)
     given = {key: value for key, value in spec.items() if key not in ("kind", "data", "folder")}
     utility = KINDS[kind](given, folder)
@@ -68,7 +68,8 @@ def _exact_match(given: Keys, folder: Path) -> Utility:
                 raise ConfigError(f"utility.stop: {value!r} is not allowed; give a list of texts.")
         elif hints[key] in (int, str, bool) and type(value) is not hints[key]:
             raise ConfigError(f"utility.{key}: {value!r} is not allowed; give a {hints[key].__name__}.")
-    return ExactMatch(**{key: tuple(value) if key == "stop" else value for key, value in given.items()})
+    arguments: dict[str, Any] = {key: tuple(value) if key == "stop" else value for key, value in given.items()}
+    return ExactMatch(**arguments)
 
 
 def _function(given: Keys, folder: Path) -> Utility:

@@ -80,7 +80,9 @@ class _Uniform:
 
 
 def _sizes(recipe: Recipe, count: int, uniform: _Uniform, scale: float) -> Tensor:
-    shares, low, high = (torch.tensor(column, device=uniform.generator.device) for column in zip(*recipe.sizes))
+    shares, low, high = (
+        torch.tensor(column, device=uniform.generator.device) for column in zip(*recipe.sizes, strict=True)
+    )
     edges = (shares / shares.sum()).cumsum(0)
     choice = torch.searchsorted(edges, uniform(count)).clamp(max=len(recipe.sizes) - 1)
     size = low[choice] + (uniform(count) * (high - low + 1)[choice]).long()
