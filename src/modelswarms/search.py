@@ -114,9 +114,10 @@ def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: 
 
     def keep(candidate: Candidate, value: float) -> bool:
         """Full texts of the starting experts, of new personal bests and of the test split are kept."""
+        if candidate.id.startswith("random-"):
+            return False
         before = swarm.personal_best_value(candidate.particle)
-        of_swarm = not candidate.id.startswith("random-")
-        return of_swarm and (candidate.iteration == 0 or before is None or value > before)
+        return candidate.iteration == 0 or before is None or value > before
 
     evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, records, times, keep)
     watch.started(prepared.describe(run.path), swarm)

@@ -62,10 +62,11 @@ class ExpertSpace:
         """
         if combine not in ("factors", "delta"):
             raise ConfigError(f"combine: {combine!r} is not allowed; give 'delta' or 'factors'.")
-        if isinstance(experts, str | Path | Mapping) or not all(isinstance(e, tuple) for e in experts):
-            found = find_experts(experts)
+        found: list[tuple[str, Path]]
+        if isinstance(experts, list | tuple) and all(isinstance(expert, tuple) for expert in experts):
+            found = list(experts)  # find_experts gave them
         else:
-            found = [(name, Path(path)) for name, path in experts]
+            found = find_experts(experts)
         if base is not None:
             check_base(Path(base))
         for name, folder in found:  # all quick checks before any weights are read

@@ -28,7 +28,8 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.mT if tall else x).float()
+    result: Tensor = (x.mT if tall else x).float()
+    return result
 
 
 class Optimiser:
@@ -52,7 +53,7 @@ class Optimiser:
         for names in _GROUPS:
             directions = orthogonal(torch.cat([self._direction(name, momentum) for name in names]))
             layers = len(self._weights[names[0]])
-            for name, direction in zip(names, directions.split(layers), strict=True):
+            for name, direction in zip(names, torch.split(directions, layers), strict=True):
                 update = direction.mT if name == "down_proj" else direction
                 stretch = max(1.0, update.shape[-2] / update.shape[-1]) ** 0.5
                 weight = self._weights[name]

@@ -113,7 +113,10 @@ def make_questions(settings: BuildSettings, seed: int) -> dict[str, list[Questio
                 drawn += _draw(source, domain, wanted, generator, seen)
         order = torch.randperm(len(drawn), generator=generator).tolist()
         first = sum(len(items) for items in sets.values())
-        sets[split] = [Question(*drawn[place][:2], first + i, drawn[place][2]) for i, place in enumerate(order)]
+        sets[split] = []
+        for i, place in enumerate(order):
+            prompt, answer, domain = drawn[place]
+            sets[split].append(Question(prompt, answer, first + i, domain))
     return sets
 
 

@@ -1,0 +1,176 @@
+"""The command line, as a process: exit codes, one line for every mistake, kill and resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import modelswarms.zoo
+
+SMALL = ["--swarm.particles", "11", "--swarm.max_iterations", "1", "--engine.threads", "1"]
+DERIVED = ("journal.jsonl", "result.json", "best/adapter_config.json", "best/adapter_model.safetensors")
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "modelswarms", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration with sixteen of the zoo's questions."""
+    folder = tmp_path_factory.mktemp("small")
+    questions = json.loads(modelswarms.zoo.questions_path().read_text())
+    data = {"dataset": "small", "dev": questions["dev"][:16], "test": questions["test"][:20]}
+    (folder / "data.json").write_text(json.dumps(data))
+    text = "base: zoo\nexperts: zoo\nutility: {kind: exact_match, data: data.json, max_new_tokens: 1}\n"
+    (folder / "small.yaml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(small_zoo: Path) -> Path:
+    done = command("search", "small.yaml", "--run-dir", "whole", *SMALL, cwd=small_zoo)
+    assert done.returncode == 0, done.stderr
+    assert "swarm" in done.stdout
+    assert "95 % interval" in done.stdout
+    return small_zoo / "whole"
+
+
+def test_best_loads_in_peft_and_answers_as_in_the_run(undisturbed):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = modelswarms.zoo.base_path()
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), undisturbed / "best")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    result = json.loads((undisturbed / "result.json").read_text())
+    items = json.loads((undisturbed.parent / "data.json").read_text())["test"]
+    right = 0
+    for item in items:
+        ids = torch.tensor([tokenizer(item["question"])["input_ids"]])
+        right += tokenizer.decode(model(input_ids=ids).logits[0, -1].argmax()).strip() == item["answer"]
+    assert abs(right / len(items) - result["best"]["test"]) <= 0.1  # the run may have been in bfloat16
+
+
+@pytest.mark.parametrize("lines", [0, 1, 4, 9, 14, 20])
+def test_killed_at_any_moment_it_resumes_to_the_same_bytes(small_zoo, undisturbed, lines, tmp_path):
+    run = tmp_path / "killed"
+    arguments = [sys.executable, "-m", "modelswarms", "search", "small.yaml", "--run-dir", str(run), *SMALL]
+    process = subprocess.Popen(arguments, cwd=small_zoo, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = run / "journal.jsonl"
+    while process.poll() is None and not ((run / "run.yaml").exists() and count(journal) >= lines):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (run / "result.json").exists(), "the run was over before it could be killed"
+    done = command("resume", str(run), cwd=small_zoo)
+    assert done.returncode == 0, done.stderr
+    for name in DERIVED:
+        assert (run / name).read_bytes() == (undisturbed / name).read_bytes(), name
+
+
+def count(journal: Path) -> int:
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, tmp_path):
+    run = tmp_path / "busy"
+    arguments = [sys.executable, "-m", "modelswarms", "search", "small.yaml", "--run-dir", str(run)]
+    process = subprocess.Popen(arguments, cwd=small_zoo, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while count(run / "journal.jsonl") < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    refused = command("resume", str(run), cwd=small_zoo)
+    assert refused.returncode == 2
+    assert f"process {process.pid} is working in this run" in refused.stderr
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"modelswarms resume {run}" in errors
+
+
+MISTAKES = {
+    "unknown key": (["search", "small.yaml", "--swarm.inertai", "1"], "swarm.inertia"),
+    "unknown top key": (["search", "small.yaml", "--expert", "x"], "experts"),
+    "key of another group": (["search", "small.yaml", "--inertia", "1"], "swarm.inertia"),
+    "bad value": (["search", "small.yaml", "--swarm.particles", "many"], "swarm.particles"),
+    "bad preset": (["search", "small.yaml", "--swarm.preset", "papper"], "'paper'"),
+    "nothing would move": (
+        ["search", "small.yaml", *(f"--swarm.{k}=0" for k in ("inertia", "cognitive_coeff", "social_coeff", "repel_coeff"))],
+        "nothing would move",
+    ),
+    "no such file": (["search", "smal.yaml"], "no such configuration file"),
+    "no such experts": (["search", "small.yaml", "--experts", "./nowhere"], "nowhere"),
+    "no such base": (["search", "small.yaml", "--base", "./nowhere"], "base"),
+    "unknown utility": (["search", "small.yaml", "--utility", "zooo"], "'zoo'"),
+    "unknown device": (["search", "small.yaml", "--engine.device", "tpu"], "engine.device"),
+    "run folder exists": (["search", "small.yaml", "--run-dir", "."], "another run_dir"),
+    "not a run": (["resume", "."], "run.yaml"),
+    "no value": (["demo", "--seed"], "--seed"),
+    "unknown command": (["serach", "small.yaml"], "serach"),
+    "no configuration": (["search"], "CONFIG"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_with_a_remedy(small_zoo, arguments, says):
+    before = sorted(os.listdir(small_zoo))
+    done = command(*arguments, cwd=small_zoo)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says.lower() in done.stderr.lower()
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(os.listdir(small_zoo)) == before
+
+
+def broken_experts(folder: Path) -> Path:
+    for name, path in list(modelswarms.zoo.expert_paths().items())[:3]:
+        shutil.copytree(path, folder / name)
+    return folder
+
+
+def test_a_corrupt_adapter_is_named(small_zoo, tmp_path):
+    experts = broken_experts(tmp_path / "experts")
+    weights = next(experts.iterdir()) / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    done = command("search", "small.yaml", "--experts", str(experts), cwd=small_zoo)
+    assert done.returncode == 2
+    assert weights.parent.name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_dev_set_is_named(small_zoo, tmp_path):
+    (tmp_path / "data.json").write_text('{"dev": [], "test": []}')
+    done = command("search", "small.yaml", "--utility.data", str(tmp_path / "data.json"), cwd=small_zoo)
+    assert done.returncode == 2
+    assert "'dev' holds no examples" in done.stderr
+
+
+def test_a_failing_utility_is_a_failed_run(small_zoo, tmp_path):
+    (tmp_path / "mine.py").write_text("def score(examples, model):\n    raise OSError('the judge is away')\n")
+    (tmp_path / "my.yaml").write_text(
+        f"utility: {{kind: function, target: 'mine:score', data: '{small_zoo / 'data.json'}'}}\nrun_dir: out\n"
+    )
+    done = command("search", "my.yaml", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "the judge is away" in done.stderr
+    assert "modelswarms resume" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_teaches_by_example(small_zoo):
+    for verb in ("demo", "search", "resume"):
+        done = command(verb, "--help", cwd=small_zoo)
+        assert done.returncode == 0
+        assert f"modelswarms {verb}" in done.stdout
