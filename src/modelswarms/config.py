@@ -212,7 +212,7 @@ def _suggestion(key: str, known: tuple[str, ...], prefix: str) -> str:
         for group, cls in (("swarm", SwarmConfig), ("engine", EngineConfig)):
             if key in {f.name for f in fields(cls)}:
                 return f"did you mean '{group}.{key}'?"
-    return nearest(key, known)
+    return nearest(prefix + key, [prefix + name for name in known])
 
 
 def _typed(value: Any, hint: Any, key: str) -> Any:

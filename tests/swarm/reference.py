@@ -1,0 +1,114 @@
+"""The method in weight space, written from the paper's equations: real tensors, moved one by one.
+
+Independent of the package but for its draws and its settings: positions here are weights, not coefficients.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from modelswarms.swarm import SwarmConfig, draws, uniforms
+
+
+class WeightSpaceSwarm:
+    """``experts`` is a list of experts, each a list of float64 tensors; the base's change is zero."""
+
+    def __init__(self, experts: list[list[np.ndarray]], config: SwarmConfig, seed: int) -> None:
+        self.config, self.seed, self.iteration = config, seed, 0
+        self.x = [[t.copy() for t in expert] for expert in experts]
+        if config.include_base:
+            self.x.append([np.zeros_like(t) for t in experts[0]])
+        if config.populate:
+            self._add_pairs(experts)
+        count = len(self.x)
+        self.v = [[np.zeros_like(t) for t in particle] for particle in self.x]
+        if config.starting_velocity == "random" and count > 1:
+            for i, u in enumerate(uniforms(seed, 0, 4 * count)[3 * count :]):
+                j = int(u * (count - 1))
+                j += j >= i
+                self.v[i] = [b - a for a, b in zip(self.x[i], self.x[j], strict=True)]
+        self.p = [None] * count  # (value, tensors)
+        self.stale = [0] * count
+        self.g = self.w = None
+        self.idle = 0
+        self.step = config.step_length
+
+    def _add_pairs(self, experts: list[list[np.ndarray]]) -> None:
+        starts, total = list(self.x), self.config.particles
+        missing = total - len(starts)
+        if self.config.populate_by == "sums":
+            pairs = [(i, j) for i in range(len(experts)) for j in range(i + 1, len(experts))]
+            order = sorted(range(len(pairs)), key=lambda k: uniforms(self.seed, 0, len(pairs))[k])
+            for k in range(missing if pairs else 0):
+                a, b = pairs[order[k % len(pairs)]]
+                self.x.append([s + t for s, t in zip(experts[a], experts[b], strict=True)])
+            return
+        for k in range(missing if len(starts) > 1 else 0):
+            first, second, w = (float(uniforms(self.seed, 0, 4 * total)[row * total + k]) for row in range(3))
+            a, b = int(first * len(starts)), int(second * (len(starts) - 1))
+            b += b >= a
+            w *= 2 if self.config.rules == "original" else 1
+            self.x.append([w * s + (1 - w) * t for s, t in zip(starts[a], starts[b], strict=True)])
+
+    def asked(self) -> list[int]:
+        if self.iteration == 0:
+            return list(range(len(self.x)))
+        d = draws(self.seed, self.iteration, len(self.x))
+        if d.iteration_dropout < self.config.dropout_k:
+            return []
+        return [i for i in range(len(self.x)) if d.particle_dropout[i] >= self.config.dropout_n]
+
+    def told(self, values: dict[int, float]) -> None:
+        """Values of this iteration; a particle that failed has none."""
+        original = self.config.rules == "original"
+        before = self.g
+        for i in sorted(values):
+            value, here = values[i], [t.copy() for t in self.x[i]]
+            if self.g is None or value > self.g[0]:
+                self.g = (value, here)
+            if self.w is None or value < self.w[0] or (original and value == self.w[0]):
+                self.w = (value, here)
+        for i in range(len(self.x)):
+            if i in values and (self.p[i] is None or values[i] > self.p[i][0]):
+                self.p[i], self.stale[i] = (values[i], [t.copy() for t in self.x[i]]), 0
+            elif self.iteration > 0 and (original or i in values):
+                self.stale[i] += 1
+        if self.g is not before:
+            self.idle = 0
+        elif self.iteration > 0 and (original or values):
+            self.idle += 1
+        if self.iteration == 0 and self.config.starting_velocity == "best":
+            self.v = [[g - t for g, t in zip(self.g[1], particle, strict=True)] for particle in self.x]
+
+    def over(self) -> bool:
+        short = self.config.rules == "original"
+        if self.iteration > 0 and self.idle >= self.config.patience - short:
+            return True
+        return self.iteration >= self.config.max_iterations
+
+    def move(self) -> None:
+        cfg = self.config
+        d = draws(self.seed, self.iteration + 1, len(self.x))
+        for i in range(len(self.x)):
+            if cfg.restart and self.stale[i] >= cfg.restart_patience and self.p[i] is not None:
+                self.x[i] = [t.copy() for t in self.p[i][1]]
+                self.v[i] = [np.zeros_like(t) for t in self.x[i]]
+                if cfg.rules == "fixed":
+                    self.stale[i] = 0
+            r = [float(u) for u in d.weights[i]] if cfg.weight_randomness else [1.0] * 4
+            phi = [cfg.inertia, cfg.cognitive_coeff, cfg.social_coeff, cfg.repel_coeff if cfg.repel else 0.0]
+            total = math.fsum(a * b for a, b in zip(r, phi, strict=True))
+            for k, t in enumerate(self.x[i]):
+                own = t if self.p[i] is None else self.p[i][1][k]
+                moved = (
+                    r[0] * phi[0] * self.v[i][k]
+                    + r[1] * phi[1] * (own - t)
+                    + r[2] * phi[2] * (self.g[1][k] - t)
+                    - r[3] * phi[3] * (self.w[1][k] - t)
+                )
+                self.v[i][k] = moved / total
+            self.x[i] = [t + self.step * v for t, v in zip(self.x[i], self.v[i], strict=True)]
+        self.step = max(cfg.minimum_step_length, cfg.step_length_factor * self.step)
+        self.iteration += 1
