@@ -52,7 +52,9 @@ def test_best_loads_in_peft_and_answers_as_in_the_run(undisturbed):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     base = modelswarms.zoo.base_path()
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), undisturbed / "best")
+    model = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), undisturbed / "best"
+    )
     tokenizer = AutoTokenizer.from_pretrained(base)
     result = json.loads((undisturbed / "result.json").read_text())
     items = json.loads((undisturbed.parent / "data.json").read_text())["test"]

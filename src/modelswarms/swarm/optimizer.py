@@ -282,7 +282,8 @@ class Swarm:
         return self._candidate(extreme.iteration, extreme.particle, extreme.position) if extreme else None
 
     def _warn_of_large_coefficients(self) -> None:
-        norm = float(np.nan_to_num(np.abs(self._state.position), nan=np.inf).sum(axis=2).max())
+        with np.errstate(over="ignore"):
+            norm = float(np.nan_to_num(np.abs(self._state.position), nan=np.inf).sum(axis=2).max())
         if norm > LARGE_NORM and not self._warned:
             self._warned = True
             log.warning(
