@@ -203,7 +203,6 @@ def test_unparsed_answers_are_counted(keys, scripted):
 def test_texts_are_kept_for_starts_and_test(keys, scripted):
     run = search(keys, engine=scripted()).run_dir
     for record in evaluations(run):
-        if record["iteration"] == 0 or record["split"] == "test":
-            if "same_as" not in record:
-                texts = json.loads((run / "responses" / f"{record['responses']}.json").read_text())
-                assert len(texts) == len(record["scores"])
+        if (record["iteration"] == 0 or record["split"] == "test") and "same_as" not in record:
+            texts = json.loads((run / "responses" / f"{record['responses']}.json").read_text())
+            assert len(texts) == len(record["scores"])

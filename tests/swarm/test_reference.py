@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reference import WeightSpaceSwarm
 
 from modelswarms.swarm import PRESETS, Swarm, SwarmConfig
+from weight_space import WeightSpaceSwarm
 
 SHORT = {"particles": 9, "max_iterations": 14, "patience": 6, "restart_patience": 2}
 CASES = {
