@@ -102,6 +102,8 @@ def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, t
     assert f"modelswarms resume {run}" in errors
 
 
+ALL_ZERO = [f"--swarm.{key}=0" for key in ("inertia", "cognitive_coeff", "social_coeff", "repel_coeff")]
+
 MISTAKES = {
     "unknown key": (["search", "small.yaml", "--swarm.inertai", "1"], "swarm.inertia"),
     "unknown top key": (["search", "small.yaml", "--expert", "x"], "experts"),
@@ -109,7 +111,7 @@ MISTAKES = {
     "bad value": (["search", "small.yaml", "--swarm.particles", "many"], "swarm.particles"),
     "bad preset": (["search", "small.yaml", "--swarm.preset", "papper"], "'paper'"),
     "nothing would move": (
-        ["search", "small.yaml", *(f"--swarm.{k}=0" for k in ("inertia", "cognitive_coeff", "social_coeff", "repel_coeff"))],
+        ["search", "small.yaml", *ALL_ZERO],
         "nothing would move",
     ),
     "no such file": (["search", "smal.yaml"], "no such configuration file"),

@@ -220,7 +220,7 @@ def test_other_architectures_answer_alike_in_batches(settings, prompts, tmp_path
     with engine.bind(np.array([1.5, -0.5])) as bound:
         together = bound.generate(requests)
         alone = [bound.generate([request])[0] for request in requests]
-        plain = [by_generate(engine._model, tokenizer, r.prompt, 5) for r in requests]
+        plain = [by_generate(engine._model, engine._tokenizer, r.prompt, 5) for r in requests]
     for a, b, c in zip(together, alone, plain, strict=True):
         assert (a.text == b.text == c) or min(a.margin, b.margin) < SAFE
 
