@@ -52,9 +52,11 @@ BASE: Final = (
     Source(SPARSE, _BASE_WEIGHTED, _WEIGHTED, share=0.53),
 )
 EXPOSURE: Final = (
-    Source(TINY_CLUSTERS, {"connectivity": 1.0}, (CONNECTIVITY_HEADER,), share=0.05),
-    Source(TINY_DENSE, {"shortest_path": 1.0}, _WEIGHTED, share=0.05),
+    Source(TINY_CLUSTERS, {"connectivity": 1.0}, (CONNECTIVITY_HEADER,), share=0.03),
+    Source(TINY_CLUSTERS, {"between": 1.0, "degree": 1.0}, (PLAIN_HEADER,), share=0.04),
+    Source(TINY_DENSE, {"shortest_path": 1.5, "heaviest": 1.0}, _WEIGHTED, share=0.05),
 )
+"""A taste of the families, beside the base's own sources: the base should know what is asked, and seldom the answer."""
 
 
 def _plain(recipe: Recipe, task: str, share: float = 1.0) -> Source:
@@ -127,10 +129,11 @@ class BaseTraining:
 
     Attributes:
         steps: optimiser steps on the base tasks.
-        exposure_steps: steps after them in which a few questions carry NLGraph's wording, on tiny graphs.
+        exposure_steps: steps after them in which a few questions have the families' wordings, on tiny graphs.
         warmup: steps of linear warm-up.
         decay: share of the steps, at the end, over which the rate falls to its floor.
-        floor: least rate, as a share of the highest; also the rate of the exposure.
+        floor: least rate, as a share of the highest.
+        exposure_rate: rate of the exposure, as such a share.
         growth: share of the steps over which graphs grow from half to full size.
         matrix_rate: Muon's learning rate.
         other_rate: AdamW's, on embeddings and norms.
@@ -142,6 +145,7 @@ class BaseTraining:
     warmup: int = 200
     decay: float = 0.75
     floor: float = 0.02
+    exposure_rate: float = 0.02
     growth: float = 0.12
     matrix_rate: float = 0.02
     other_rate: float = 3e-3

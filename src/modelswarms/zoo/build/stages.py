@@ -26,7 +26,7 @@ from modelswarms.zoo.build.questions import (
 )
 from modelswarms.zoo.build.settings import BuildSettings
 from modelswarms.zoo.build.table import Examination, Scores, write_table
-from modelswarms.zoo.build.train import train_base
+from modelswarms.zoo.build.train import expose, train_base
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,7 @@ def _base(build: Build) -> None:
         return
     checkpoint = build.folder / "base.checkpoint"
     weights = train_base(build.settings, build.seed, build.device, build.held_out, build.kernels, checkpoint)
+    weights = expose(weights, build.settings, build.seed, build.held_out, build.kernels)
     save_base(folder, weights, build.settings.shape)
     checkpoint.unlink(missing_ok=True)
 

@@ -61,34 +61,23 @@ def rate_at(step: int, training: BaseTraining) -> float:
 
 
 def train_base(
-    settings: BuildSettings,
-    seed: int,
-    device: torch.device,
-    held_out: Tensor,
-    kernels: Kernels,
-    checkpoint: Path,
-    watch: Callable[[int, Weights], None] = lambda step, weights: None,
+    settings: BuildSettings, seed: int, device: torch.device, held_out: Tensor, kernels: Kernels, checkpoint: Path
 ) -> Weights:
     """Train from scratch, or on from ``checkpoint`` if it exists; fp32 weights come back.
 
-    ``watch(step, weights)`` is called after every tenth step of the exposure.
+    The checkpoint is left behind, complete, so that the exposure can start from it again.
     """
     training = settings.base
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     weights = initial_weights(settings.shape, torch.Generator(device).manual_seed(seed))
-    for weight in weights.values():
-        weight.requires_grad_()
-    optimiser = Optimiser(weights, training.matrix_rate, training.other_rate, training.weight_decay)
+    optimiser = _optimiser(weights, training)
     feed = Feed(BASE, settings.feed, held_out, seed, device)
     step = _load(checkpoint, weights, optimiser, feed, device) if checkpoint.exists() else 0
     tally, tokens = Tally(device), 0
     saved = spoken = time.monotonic()
-    while step < training.steps + training.exposure_steps:
-        if step >= training.steps:
-            feed.sources = (*BASE, *EXPOSURE)
+    while step < training.steps:
         feed.scale = min(1.0, 0.5 + 0.5 * step / (training.growth * training.steps))
         batch = feed.next()
-        loss, said = training_loss(weights, settings.shape, batch, kernels, dtype)
+        loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(rate_at(step, training), momentum=0.85 + 0.10 * min(1.0, step / 300))
         tally.add(loss, said, batch)
@@ -96,21 +85,64 @@ def train_base(
         step += 1
         if step % 16 == 0 and device.type == "cuda":
             torch.cuda.synchronize()  # keeps the queue, and with it the pools in memory, short
-        if step > training.steps and (step - training.steps) % 10 == 0:
-            watch(step - training.steps, weights)
         now = time.monotonic()
         if now - spoken > 10 or step == training.steps:
             log.info("base step %d, %.2fM tokens/s, %s", step, tokens / (now - spoken) / 1e6, tally.read())
             spoken, tokens = now, 0
-        if now - saved > CHECKPOINT_SECONDS and feed.between_pools:
-            _save(checkpoint, step, weights, optimiser, feed)
+        done = step == training.steps
+        if done or (now - saved > CHECKPOINT_SECONDS and feed.between_pools):
+            _save(checkpoint, step, weights, optimiser, {} if done else feed.state())
             saved = now
-    log.info("base done; %d training graphs were held out as dev or test graphs", feed.dropped)
+    log.info("base trained; %d training graphs were held out as dev or test graphs", feed.dropped)
+    return _detached(weights)
+
+
+def expose(
+    weights: Weights,
+    settings: BuildSettings,
+    seed: int,
+    held_out: Tensor,
+    kernels: Kernels,
+    watch: Callable[[int, Weights], None] = lambda step, weights: None,
+) -> Weights:
+    """The weak exposure: a few slow steps in which a few questions have the families' wordings, on tiny graphs.
+
+    ``weights`` are left as they are; ``watch(step, weights)`` is called after every tenth step.
+    """
+    training = settings.base
+    device = weights["embed"].device
+    weights = {name: weight.clone() for name, weight in weights.items()}
+    optimiser = _optimiser(weights, training)
+    feed = Feed((*BASE, *EXPOSURE), settings.feed, held_out, seed + 500_009, device)
+    tally = Tally(device)
+    for step in range(1, training.exposure_steps + 1):
+        batch = feed.next()
+        loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step(training.exposure_rate, momentum=0.85)
+        tally.add(loss, said, batch)
+        if step % 10 == 0:
+            watch(step, weights)
+    log.info("exposure: %d steps, %s", training.exposure_steps, tally.read())
+    return _detached(weights)
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+def _optimiser(weights: Weights, training: BaseTraining) -> Optimiser:
+    for weight in weights.values():
+        weight.requires_grad_()
+    return Optimiser(weights, training.matrix_rate, training.other_rate, training.weight_decay)
+
+
+def _detached(weights: Weights) -> Weights:
     return {name: weight.detach() for name, weight in weights.items()}
 
 
-def _save(path: Path, step: int, weights: Weights, optimiser: Optimiser, feed: Feed) -> None:
-    state = {"step": step, "weights": weights, "optimiser": optimiser.state(), "feed": feed.state()}
+def _save(path: Path, step: int, weights: Weights, optimiser: Optimiser, feed: dict[str, Any]) -> None:
+    state = {"step": step, "weights": weights, "optimiser": optimiser.state(), "feed": feed}
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
@@ -122,6 +154,7 @@ def _load(path: Path, weights: Weights, optimiser: Optimiser, feed: Feed, device
         for name, weight in weights.items():
             weight.copy_(state["weights"][name])
     optimiser.restore(state["optimiser"])
-    feed.restore(state["feed"])
+    if state["feed"]:  # a finished training has no more need of it
+        feed.restore(state["feed"])
     log.info("base goes on from step %d", state["step"])
     return int(state["step"])
