@@ -60,7 +60,7 @@ def test_exponents_without_a_point_are_numbers(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("swrm: {}", "unknown key 'swrm'; did you mean 'swarm'?"),
-        ("swarm: {inertai: 0.1}", "unknown key 'swarm.inertai'; did you mean 'inertia'?"),
+        ("swarm: {inertai: 0.1}", "unknown key 'swarm.inertai'; did you mean 'swarm.inertia'?"),
         ("inertia: 0.1", "did you mean 'swarm.inertia'?"),
         ("swarm: papr", "unknown preset 'papr'; did you mean 'paper'?"),
         ("swarm: 3", "swarm: 3 is neither"),
@@ -71,7 +71,7 @@ def test_exponents_without_a_point_are_numbers(tmp_path: Path) -> None:
         ("combine: both", "combine: 'both' is not allowed; give 'factors' or 'delta'."),
         ("seed: -1", "seed: -1 is out of range"),
         ("engine: 5", "engine: 5 is not keys and values."),
-        ("engine: {devcie: cpu}", "unknown key 'engine.devcie'; did you mean 'device'?"),
+        ("engine: {devcie: cpu}", "unknown key 'engine.devcie'; did you mean 'engine.device'?"),
         ("experts: 5", "experts: 5 is not allowed"),
         ("[1, 2]", "holds a list"),
         ("a: [", "not valid YAML in line"),

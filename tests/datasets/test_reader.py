@@ -30,7 +30,6 @@ WRONG = {
     "answer is a list": ({"dev": [{"question": "?", "answer": ["2"]}]}, r"dev\[0\]: 'answer'"),
     "answer is true": ({"dev": [{"question": "?", "answer": True}]}, r"dev\[0\]: 'answer'"),
     "empty answer": ({"dev": [{"question": "?", "answer": ""}]}, r"dev\[0\]: 'answer' is empty"),
-    "ids twice": ({"dev": [GOOD, GOOD]}, r"dev\[1\] has the id '1' of dev\[0\]"),
     "in test": ({"dev": [GOOD], "test": [GOOD, {}]}, r"test\[1\]: 'question'"),
     "choices": ({"dev": [{**GOOD, "choices": ["a"]}]}, r"dev\[0\]: 'choices'"),
     "not a choice": ({"dev": [{**GOOD, "choices": {"A": "x"}}]}, "none of the choices A"),
@@ -62,6 +61,11 @@ def test_what_is_read(tmp_path):
         (),
         "data",
     )
+
+
+def test_repeated_ids_are_told_apart(tmp_path):
+    ids = [example.id for example in read(tmp_path, {"dev": [GOOD, {**GOOD, "answer": "3"}, GOOD]}).dev]
+    assert ids == ["1", "1 (item 1)", "1 (item 2)"]
 
 
 def test_the_fingerprint_is_of_what_is_said(tmp_path):

@@ -116,9 +116,9 @@ def test_what_is_not_a_run_is_said(tmp_path):
 
 
 def test_a_second_process_waits_for_the_first(tmp_path):
-    with RunFolder.create(tmp_path / "run", MANIFEST):
-        with pytest.raises(RunError, match=f"process {os.getpid()}"), RunFolder.open(tmp_path / "run"):
-            pass
+    busy = pytest.raises(RunError, match=f"process {os.getpid()}")
+    with RunFolder.create(tmp_path / "run", MANIFEST), busy, RunFolder.open(tmp_path / "run"):
+        pass
     with RunFolder.open(tmp_path / "run") as run:
         assert run.manifest() == MANIFEST
 

@@ -77,7 +77,7 @@ def test_every_word_is_known_to_the_tokenizer():
         ids = tokenizer(item["question"])["input_ids"]
         assert tokenizer.unk_token_id not in ids
         lengths.append(len(ids))
-    assert sum(lengths[: len(DATA["dev"])]) <= 16_000  # what the demo can afford
+    assert sum(lengths[: len(DATA["dev"])]) <= 25_000  # what the demo can afford
 
 
 def test_the_wording_is_nlgraphs(shared):

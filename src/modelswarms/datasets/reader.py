@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +73,18 @@ def _examples(path: Path, split: str, items: Any) -> tuple[Example, ...]:
     if not isinstance(items, list):
         raise DataError(f"{path}: {split!r} is a {type(items).__name__}; give a list of items.")
     examples = tuple(_example(f"{path}: {split}[{i}]", item, str(i)) for i, item in enumerate(items))
-    seen: dict[str, int] = {}
-    for i, example in enumerate(examples):
-        if example.id in seen:
-            raise DataError(
-                f"{path}: {split}[{i}] has the id {example.id!r} of {split}[{seen[example.id]}]; give each its own."
-            )
-        seen[example.id] = i
-    return examples
+    return _with_ids_of_their_own(examples)
+
+
+def _with_ids_of_their_own(examples: tuple[Example, ...]) -> tuple[Example, ...]:
+    """Published files repeat ids; from the second on, the position is added."""
+    seen: set[str] = set()
+    unique = []
+    for position, example in enumerate(examples):
+        name = example.id if example.id not in seen else f"{example.id} (item {position})"
+        seen |= {example.id, name}
+        unique.append(replace(example, id=name))
+    return tuple(unique)
 
 
 def _example(where: str, item: Any, position: str) -> Example:

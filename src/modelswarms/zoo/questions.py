@@ -19,7 +19,7 @@ from typing import Any
 __all__ = ["SEED", "Graph", "canonical_key", "distances", "make_dataset", "render_graph"]
 
 SEED = 20241015
-DEV, TEST = 240, 600
+DEV, TEST = 300, 600
 
 PLAIN = "The following text describes an undirected graph. Determine if there is a path between two nodes in the graph."
 WEIGHTED = "The following paragraph describes an undirected graph with weights."

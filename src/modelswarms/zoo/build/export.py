@@ -14,6 +14,8 @@ from modelswarms.zoo.build.lora import Adapter
 from modelswarms.zoo.build.model import EPSILON, MATRICES, ROPE_THETA, ModelShape, Weights
 from modelswarms.zoo.build.vocabulary import CONTEXT, END_ID, PAD_ID, ROW_OF, VOCABULARY, save_tokenizer
 
+__all__ = ["load_base", "load_expert", "model_config", "save_base", "save_expert"]
+
 _PLACE: Final = {name: ("self_attn." if name in MATRICES[:4] else "mlp.") + name for name in MATRICES}
 _NORM: Final = {"input_norm": "input_layernorm", "post_norm": "post_attention_layernorm"}
 

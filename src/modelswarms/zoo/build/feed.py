@@ -14,6 +14,8 @@ from modelswarms.zoo.build.sequences import QUESTION, Batch, graph_tokens, quest
 from modelswarms.zoo.build.tasks import ask
 from modelswarms.zoo.build.vocabulary import ROW
 
+__all__ = ["Feed", "FeedSettings", "Source", "draw_batch"]
+
 
 @dataclass(frozen=True)
 class Source:

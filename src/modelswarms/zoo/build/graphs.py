@@ -15,6 +15,8 @@ from torch import Tensor
 
 from modelswarms.zoo.build.wordings import LABELS
 
+__all__ = ["Facts", "Recipe", "UNREACHABLE", "draw_graphs", "edges_of", "fingerprints", "length_of"]
+
 UNREACHABLE = 10**6
 """Above every distance code; two of them still add up within int32."""
 

@@ -16,6 +16,8 @@ from modelswarms.zoo.build.model import MATRICES, Kernels, ModelShape, Weights, 
 from modelswarms.zoo.build.settings import BASE, BuildSettings, ExpertPlan, ExpertTraining
 from modelswarms.zoo.build.train import Tally
 
+__all__ = ["Adapter", "combine", "initial_adapter", "train_adapter", "with_replay"]
+
 log = logging.getLogger(__name__)
 
 

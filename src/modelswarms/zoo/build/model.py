@@ -19,6 +19,24 @@ from modelswarms.zoo.build.sequences import QUESTION, Batch, answer_targets, pos
 from modelswarms.zoo.build.tasks import INVALID
 from modelswarms.zoo.build.vocabulary import ROWS
 
+__all__ = [
+    "EPSILON",
+    "Kernels",
+    "MATRICES",
+    "ModelShape",
+    "NORMS",
+    "ROPE_THETA",
+    "Weights",
+    "answer_loss",
+    "block",
+    "embed",
+    "initial_weights",
+    "next_token_logits",
+    "rms_norm",
+    "rotation",
+    "training_loss",
+]
+
 Weights = dict[str, Tensor]
 
 MATRICES: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from modelswarms.zoo.build.model import MATRICES, Weights
 
+__all__ = ["Optimiser", "orthogonal"]
+
 _QUINTIC: Final = (3.4445, -4.7750, 2.0315)
 _GROUPS: Final = (("q_proj", "k_proj", "v_proj", "o_proj"), ("gate_proj", "up_proj", "down_proj"))
 # Matrices of one shape (down_proj after transposing) go through the iteration together.

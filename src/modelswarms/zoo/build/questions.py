@@ -24,6 +24,18 @@ from modelswarms.zoo.build.tasks import INVALID, ask
 from modelswarms.zoo.build.vocabulary import ROWS
 from modelswarms.zoo.build.wordings import LABELS, WORDINGS
 
+__all__ = [
+    "Question",
+    "adjacency",
+    "held_out_fingerprints",
+    "load_questions",
+    "make_questions",
+    "read_graph",
+    "render",
+    "save_questions",
+    "solve",
+]
+
 _LINE = re.compile(r"\nNode (\d+) is connected to ([^\n]*)\.")
 _WEIGHTED = re.compile(r"node (\d+) with weight (\d+)")
 

@@ -18,6 +18,17 @@ from modelswarms.zoo.build.tasks import INVALID, TASKS, Asked
 from modelswarms.zoo.build.vocabulary import END_ID, PAD_ID, ROW
 from modelswarms.zoo.build.wordings import LABELS, MAX_WEIGHT, WORDINGS
 
+__all__ = [
+    "Batch",
+    "QUESTION",
+    "STRING_ORDER",
+    "answer_targets",
+    "graph_tokens",
+    "positions",
+    "question_mask",
+    "question_tokens",
+]
+
 QUESTION: Final = 5
 """Tokens of a question: opening, node, other node, ending, answer. One-node questions leave the last place empty."""
 

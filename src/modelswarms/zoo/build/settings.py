@@ -10,6 +10,32 @@ from modelswarms.zoo.build.graphs import Recipe
 from modelswarms.zoo.build.model import ModelShape
 from modelswarms.zoo.build.wordings import CONNECTIVITY_HEADER, PLAIN_HEADER, WEIGHTED_HEADER
 
+__all__ = [
+    "BASE",
+    "BASE_PLAIN",
+    "BaseTraining",
+    "BuildSettings",
+    "CEILING",
+    "CLUSTERS",
+    "DENSE",
+    "EXPERTS",
+    "EXPOSURE",
+    "ExpertPlan",
+    "ExpertTraining",
+    "LARGE_CLUSTERS",
+    "LARGE_SPARSE",
+    "SCORED",
+    "SCORED_CLUSTERS",
+    "SCORED_DENSE",
+    "SCORED_SPARSE",
+    "SMALL_CLUSTERS",
+    "SPARSE",
+    "TINY_CLUSTERS",
+    "TINY_DENSE",
+    "full_settings",
+    "tiny_settings",
+]
+
 # --- graphs -----------------------------------------------------------------------------------------------------
 
 _NLGRAPH_STEPS: Final = (0.3, 0.7, 1.0)

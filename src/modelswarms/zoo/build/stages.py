@@ -28,6 +28,8 @@ from modelswarms.zoo.build.settings import BuildSettings
 from modelswarms.zoo.build.table import Examination, Scores, write_table
 from modelswarms.zoo.build.train import expose, train_base
 
+__all__ = ["BASE_NAME", "Build", "STAGES", "build"]
+
 log = logging.getLogger(__name__)
 
 BASE_NAME: Final = "modelswarms-zoo/base"

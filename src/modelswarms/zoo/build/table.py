@@ -14,6 +14,8 @@ from modelswarms.zoo.build.model import ModelShape, Weights, next_token_logits
 from modelswarms.zoo.build.questions import Question
 from modelswarms.zoo.build.vocabulary import END_ID, PAD_ID, VOCABULARY, make_tokenizer
 
+__all__ = ["Examination", "Scores", "write_table"]
+
 _TOKEN = {text: index for index, text in enumerate(VOCABULARY)}
 
 

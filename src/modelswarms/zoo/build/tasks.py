@@ -17,6 +17,8 @@ from modelswarms.zoo.build.graphs import Facts, edges_of, length_of
 from modelswarms.zoo.build.vocabulary import ANSWERS, FIRST_ANSWER, NO_ID, NONE_ID, YES_ID
 from modelswarms.zoo.build.wordings import ASK_YES_NO, LABELS, WORDINGS
 
+__all__ = ["Answerer", "Asked", "Chooser", "INVALID", "TASKS", "TASK_NUMBER", "Task", "ask"]
+
 INVALID: Final = -100
 """Target of a question that must not be asked (no such pair in this graph)."""
 

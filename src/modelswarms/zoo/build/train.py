@@ -18,6 +18,8 @@ from modelswarms.zoo.build.sequences import Batch
 from modelswarms.zoo.build.settings import BASE, EXPOSURE, BaseTraining, BuildSettings
 from modelswarms.zoo.build.tasks import TASKS
 
+__all__ = ["CHECKPOINT_SECONDS", "Tally", "expose", "rate_at", "train_base"]
+
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 90.0

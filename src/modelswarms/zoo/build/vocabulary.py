@@ -18,6 +18,26 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from modelswarms.zoo.build.wordings import ENDINGS, HEADERS, LABELS, MAX_WEIGHT, WORDINGS
 
+__all__ = [
+    "ANSWERS",
+    "CHAT_TEMPLATE",
+    "CONTEXT",
+    "END",
+    "END_ID",
+    "FIRST_ANSWER",
+    "NONE_ID",
+    "NO_ID",
+    "PAD",
+    "PAD_ID",
+    "ROW",
+    "ROWS",
+    "ROW_OF",
+    "VOCABULARY",
+    "YES_ID",
+    "make_tokenizer",
+    "save_tokenizer",
+]
+
 PAD: Final = "<pad>"
 END: Final = "<eos>"
 ANSWERS: Final = 100

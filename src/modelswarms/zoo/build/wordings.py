@@ -9,6 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+__all__ = [
+    "ASK_LENGTH",
+    "ASK_NUMBER",
+    "ASK_YES_NO",
+    "BASE_TASKS",
+    "CONNECTIVITY_HEADER",
+    "ENDINGS",
+    "HEADERS",
+    "LABELS",
+    "MAX_WEIGHT",
+    "MISTAKEN",
+    "PLAIN_HEADER",
+    "TARGETS",
+    "WEIGHTED_HEADER",
+    "WORDINGS",
+    "Wording",
+]
+
 LABELS: Final = 30
 """Node labels run from 0 to 29, as in NLGraph."""
 
