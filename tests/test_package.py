@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def test_the_package_exports_what_it_says():
         assert getattr(modelswarms, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'serach'"):
         _ = modelswarms.serach
+
+
+def test_the_installed_command_is_there():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["modelswarms"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_files_and_functions_are_small():
