@@ -42,9 +42,13 @@ def test_importing_needs_neither_torch_nor_transformers():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-def test_search_is_a_function_whatever_came_first():
-    code = "from modelswarms import resume; import modelswarms; print(callable(modelswarms.search))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "True"
+@pytest.mark.parametrize(
+    "first", ["from modelswarms import resume", "import modelswarms.search", "from modelswarms.search import search"]
+)
+def test_search_is_a_function_whatever_came_first(first):
+    code = f"{first}; from modelswarms import search; import modelswarms as m; print(m.search is search, callable(search))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "True True"
 
 
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(modelswarms.__path__, "modelswarms.")])

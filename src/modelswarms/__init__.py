@@ -5,7 +5,9 @@ Names are loaded when they are first used, so that importing the package is quic
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -85,11 +87,20 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'modelswarms' has no attribute {name!r}")
-    module = import_module(home)
-    for each in _HOMES[home]:  # all of them, so that the function `search` comes before the module of that name
-        globals()[each] = getattr(module, each)
-    return globals()[name]
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
 
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+class _Package(ModuleType):
+    """Keeps ``modelswarms.search`` the function: Python would put the module of that name in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,5 +1,6 @@
 """Journals survive what happens to files and processes."""
 
+import errno
 import json
 import os
 import signal
@@ -43,25 +44,110 @@ def test_every_truncation_keeps_the_whole_lines(journal, tmp_path):
 
 def test_damage_in_the_middle_is_named_by_line(journal):
     content = journal.path.read_bytes()
-    for place in range(0, len(content), 3):
+    last_line = content[:-1].rindex(b"\n") + 1
+    for place in range(0, last_line, 3):
         damaged = bytearray(content)
         damaged[place] ^= 1
         journal.path.write_bytes(damaged)
-        line = content[: place + 1].count(b"\n") + (content[place : place + 1] != b"\n")
-        if place >= content.rindex(b"\n"):
-            continue  # the newline of the last line: that is a torn tail
-        with pytest.raises(RunError, match=rf"line {line} is damaged|line {line + 1} is damaged"):
+        line = content[:place].count(b"\n") + 1
+        with pytest.raises(RunError, match=rf"line {line} is damaged.*delete that line and all after it"):
             Journal(journal.path).read()
         with pytest.raises(RunError, match="is damaged"):
             Journal(journal.path).append({"kind": "b"})
+        assert journal.path.read_bytes() == damaged
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object()])
+def test_a_damaged_last_line_is_a_torn_tail_and_told(journal, caplog):
+    content = journal.path.read_bytes()
+    last_line = content[:-1].rindex(b"\n") + 1
+    for place in range(last_line, len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        journal.path.write_bytes(damaged)
+        caplog.clear()
+        assert Journal(journal.path).read() == RECORDS[:-1]
+        assert journal.path.read_bytes() == damaged, "reading changes nothing"
+        if place < len(content) - 1:
+            assert f"line {len(RECORDS)}, the last, has a wrong checksum" in caplog.text
+    Journal(journal.path).append(RECORDS[-1])
+    assert journal.path.read_bytes() == content
+
+
+def test_a_damaged_line_before_a_torn_tail_is_no_tail(journal):
+    journal.path.write_bytes(journal.path.read_bytes() + b"{}\n" + b'{"kind"')
+    with pytest.raises(RunError, match=f"line {len(RECORDS) + 1} is damaged"):
+        Journal(journal.path).read()
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 50, b"\r\0\r", b"\xff\xfe", b'{"a":"\xe2\x80\xa8'])
+def test_whatever_a_lost_power_supply_leaves_is_cut_off(journal, tail):
+    content = journal.path.read_bytes()
+    journal.path.write_bytes(content + tail)
+    Journal(journal.path).append({"kind": "after"})
+    assert journal.path.read_bytes().startswith(content + b'{"crc":')
+    assert Journal(journal.path).read() == [*RECORDS, {"kind": "after"}]
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"a":NaN,"crc":"0"}', b'{"a":1e999,"crc":"0"}', b"[" * 100_000, b"9" * 5000, b"[]", b"", b"\xff"]
+)
+def test_lines_that_json_stumbles_over_are_damage(journal, line):
+    journal.path.write_bytes(line + b"\n" + journal.path.read_bytes())
+    with pytest.raises(RunError, match="line 1 is damaged"):
+        Journal(journal.path).read()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object(), {1: "a", "1": "b"}, {9: "a", 10: "b"}])
 def test_what_json_cannot_say_is_refused(journal, bad):
     before = journal.path.read_bytes()
     with pytest.raises((ValueError, TypeError)):
         journal.append({"x": bad})
     assert journal.path.read_bytes() == before
+
+
+def test_a_record_brings_no_checksum_of_its_own(journal):
+    with pytest.raises(ValueError, match="crc"):
+        journal.append({"crc": "0"})
+    assert journal.read() == RECORDS
+
+
+ON_A_SMALL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from modelswarms import RunError
+from modelswarms.runs import Journal
+from modelswarms.runs.atomic import replace_file
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+folder = Path(sys.argv[1])
+journal = Journal(folder / "journal.jsonl")
+written = 0
+try:
+    while True:
+        journal.append({"k": written, "pad": "x" * 400})
+        written += 1
+except RunError as error:
+    assert "make room" in str(error), error
+assert 3 < written < 8 and journal.path.stat().st_size == 3000, "part of a line was written"
+assert len(journal.read()) == written
+(folder / "whole.json").write_bytes(b"old")
+try:
+    replace_file(folder / "whole.json", b"n" * 4000)
+except RunError as error:
+    assert "make room" in str(error), error
+else:
+    raise SystemExit("not refused")
+assert (folder / "whole.json").read_bytes() == b"old"
+assert sorted(p.name for p in folder.iterdir()) == ["journal.jsonl", "whole.json"]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+journal.append({"k": written})
+assert [r["k"] for r in Journal(journal.path).read()] == list(range(written + 1))
+"""
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path):
+    subprocess.run([sys.executable, "-c", ON_A_SMALL_DISK, str(tmp_path)], check=True)
 
 
 WRITER = """
@@ -143,3 +229,81 @@ def test_times_that_cannot_be_read_are_begun_anew(tmp_path):
         assert run.read_timing() == {"search": {"seconds": 3.0}}
         (run.path / "timing.json").write_text("[]")
         assert run.read_timing() == {}
+
+
+def leave(folder, *names):
+    (folder / "responses").mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text("x")
+    return folder
+
+
+@pytest.mark.parametrize("left", [(), ("lock",), ("lock", ".run.yaml.partial")])
+def test_a_run_killed_before_it_began_is_begun_again(tmp_path, left):
+    run = leave(tmp_path / "run", *left)
+    with pytest.raises(RunError, match="start it again in the same folder"), RunFolder.open(run):
+        pass
+    with RunFolder.create(run, MANIFEST):
+        pass
+    with RunFolder.open(run) as opened:
+        assert opened.manifest() == MANIFEST
+    assert not (run / ".run.yaml.partial").exists()
+
+
+def test_what_others_left_is_not_taken_for_a_run(tmp_path):
+    for mine in (leave(tmp_path / "one", "mine.txt"), leave(tmp_path / "two", "responses/mine.json")):
+        with pytest.raises(RunError, match="not an empty folder"):
+            RunFolder.check_free(mine)
+        with pytest.raises(RunError, match="not the folder of a run"), RunFolder.open(mine):
+            pass
+
+
+def test_of_two_that_begin_at_once_one_is_refused(tmp_path, monkeypatch):
+    check = RunFolder.check_free
+
+    def overtaken(path):
+        check(path)
+        monkeypatch.setattr(RunFolder, "check_free", staticmethod(check))
+        with RunFolder.create(path, {"config": {"seed": 2}}) as quicker:
+            quicker.journal.append({"kind": "a"})
+
+    monkeypatch.setattr(RunFolder, "check_free", staticmethod(overtaken))
+    with pytest.raises(RunError, match="holds a run already"), RunFolder.create(tmp_path / "run", MANIFEST):
+        pass
+    assert RunFolder(tmp_path / "run").manifest() == {"config": {"seed": 2}}
+    assert RunFolder(tmp_path / "run").journal.read() == [{"kind": "a"}]
+
+
+def test_places_that_cannot_be_folders_are_said(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for place in ("link", "x" * 300):
+        with pytest.raises(RunError, match="another run_dir"):
+            RunFolder.check_free(tmp_path / place)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_said(tmp_path):
+    with RunFolder.create(tmp_path / "run", MANIFEST):
+        pass
+    (tmp_path / "run").chmod(0o500)
+    (tmp_path / "run" / "lock").chmod(0o400)
+    try:
+        with pytest.raises(RunError, match="may not be written"):
+            RunFolder.check_free(tmp_path / "run" / "below")
+        with pytest.raises(RunError, match="permissions"), RunFolder.open(tmp_path / "run"):
+            pass
+        with pytest.raises(RunError, match="permissions"):
+            RunFolder(tmp_path / "run").write_json("x.json", 1)
+    finally:
+        (tmp_path / "run").chmod(0o700)
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+    def no_locks(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with RunFolder.create(tmp_path / "run", MANIFEST):
+        pass
+    monkeypatch.setattr("modelswarms.runs.folder.fcntl.flock", no_locks)
+    with pytest.raises(RunError, match="file system that has locks"), RunFolder.open(tmp_path / "run"):
+        pass

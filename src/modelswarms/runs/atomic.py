@@ -7,7 +7,12 @@ from pathlib import Path
 
 from modelswarms.errors import RunError
 
-__all__ = ["replace_file", "sync_folder"]
+__all__ = ["partial_name", "replace_file", "sync_folder"]
+
+
+def partial_name(name: str) -> str:
+    """What a file is called until it is whole."""
+    return f".{name}.partial"
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -16,13 +21,16 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         RunError: the disk is full, or the folder may not be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(partial_name(path.name))
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        try:
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)  # a full disk needs the room
         sync_folder(path.parent)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); make room or change the permissions.") from error

@@ -14,12 +14,14 @@ from typing import Any
 import yaml
 
 from modelswarms.errors import RunError
-from modelswarms.runs.atomic import replace_file
+from modelswarms.runs.atomic import partial_name, replace_file, sync_folder
 from modelswarms.runs.journal import Journal
 
 __all__ = ["RunFolder"]
 
 MANIFEST = "run.yaml"
+RESPONSES = "responses"
+LOCK = "lock"
 
 
 class RunFolder:
@@ -34,32 +36,32 @@ class RunFolder:
 
     @staticmethod
     def check_free(path: str | Path) -> None:
-        """Raises RunError where a new run may not begin."""
+        """Raises RunError where a new run may not begin.
+
+        A folder that is empty will do, and one in which a run was ended before ``run.yaml`` was there.
+        """
         path = Path(path)
-        if path.is_dir() and (path / MANIFEST).exists():
-            raise RunError(
-                f"{path}: holds a run already; go on with 'modelswarms resume {path}', or give another run_dir."
-            )
-        if path.exists() and (not path.is_dir() or set(os.listdir(path)) - {"lock"}):
-            raise RunError(f"{path}: exists and is not an empty folder; give another run_dir.")
-        parent = next(p for p in (path, *path.absolute().parents) if p.exists())
-        if not parent.is_dir():
-            raise RunError(f"{path}: {parent} is a file; give another run_dir.")
-        if not os.access(parent, os.W_OK):
-            raise RunError(f"{path}: {parent} may not be written; give another run_dir or change the permissions.")
+        try:
+            obstacle = _obstacle(path)
+        except OSError as error:
+            obstacle = f"cannot be used ({error.strerror}); give another run_dir."
+        if obstacle:
+            raise RunError(f"{path}: {obstacle}")
 
     @classmethod
     @contextmanager
     def create(cls, path: str | Path, manifest: Mapping[str, Any]) -> Iterator[RunFolder]:
         """A new run, locked while the context lasts. Raises RunError where there is something already."""
         cls.check_free(path)
-        run = cls(path)
+        run, text = cls(path), yaml.safe_dump(dict(manifest), sort_keys=True)
         try:
-            (run.path / "responses").mkdir(parents=True, exist_ok=True)
+            (run.path / RESPONSES).mkdir(parents=True, exist_ok=True)
+            sync_folder(run.path.parent)
         except OSError as error:
             raise RunError(f"{path}: cannot be made ({error.strerror}); give another run_dir.") from error
         with run._locked():
-            replace_file(run.path / MANIFEST, yaml.safe_dump(dict(manifest), sort_keys=True).encode())
+            cls.check_free(path)  # another process may have been quicker
+            replace_file(run.path / MANIFEST, text.encode())
             yield run
 
     @classmethod
@@ -76,6 +78,10 @@ class RunFolder:
         try:
             loaded = yaml.safe_load((self.path / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError:
+            if _is_unbegun(self.path):
+                raise RunError(
+                    f"{self.path}: the run was ended before it began; start it again in the same folder."
+                ) from None
             raise RunError(f"{self.path}: is not the folder of a run (no {MANIFEST}); check the path.") from None
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise RunError(f"{self.path / MANIFEST}: cannot be read ({error}); restore it from a copy.") from error
@@ -101,7 +107,7 @@ class RunFolder:
         text = json.dumps(list(responses), sort_keys=True, ensure_ascii=False, allow_nan=False)
         content = (text + "\n").encode("utf-8", "surrogatepass")
         name = hashlib.sha256(content).hexdigest()
-        path = self.path / "responses" / f"{name}.json"
+        path = self.path / RESPONSES / f"{name}.json"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             replace_file(path, content)
@@ -111,7 +117,7 @@ class RunFolder:
     def _locked(self) -> Iterator[None]:
         """Holds the lock; the system frees it when the process ends, however it ends."""
         try:
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be locked ({error.strerror}); change the permissions.") from error
         try:
@@ -122,8 +128,37 @@ class RunFolder:
                 raise RunError(
                     f"{self.path}: process {owner} is working in this run; wait for it, or stop it first."
                 ) from None
+            except OSError as error:
+                raise RunError(
+                    f"{self.path}: cannot be locked ({error.strerror}); keep runs on a file system that has locks."
+                ) from error
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
             yield
         finally:
             os.close(descriptor)
+
+
+def _obstacle(path: Path) -> str | None:
+    """Why a new run cannot begin in a folder, and what to do; None where it can."""
+    if (path / MANIFEST).exists():
+        return f"holds a run already; go on with 'modelswarms resume {path}', or give another run_dir."
+    if os.path.lexists(path) and not path.is_dir():
+        return "exists and is not a folder; give another run_dir."
+    if path.is_dir() and os.listdir(path) and not _is_unbegun(path):
+        return "exists and is not an empty folder; give another run_dir."
+    parent = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not parent.is_dir():
+        return f"{parent} is a file; give another run_dir."
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return f"{parent} may not be written; give another run_dir or change the permissions."
+    return None
+
+
+def _is_unbegun(path: Path) -> bool:
+    """Whether a folder holds what a run leaves that was ended before its manifest was written, and only that."""
+    if not path.is_dir():
+        return False
+    found, responses = set(os.listdir(path)), path / RESPONSES
+    ours = found <= {LOCK, RESPONSES, partial_name(MANIFEST)}
+    return bool(found) and ours and not (responses.is_dir() and os.listdir(responses))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import zlib
 from collections.abc import Mapping
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from modelswarms.errors import RunError
+from modelswarms.runs.atomic import sync_folder
 
 __all__ = ["Journal"]
+
+log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
@@ -19,8 +23,9 @@ Record = dict[str, Any]
 class Journal:
     """JSON lines with sorted keys and a ``crc`` of the rest; the same records give the same bytes.
 
-    A torn last line, as a killed process leaves it, is cut off before the next append and left out when
-    reading. Any other damage is an error that names the line.
+    A torn tail, as a killed process or a lost power supply leaves it (a last line without its newline, or
+    with a wrong checksum), is left out when reading and cut off before the next append. Any other damage
+    is an error that names the line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +36,8 @@ class Journal:
         """Adds a record and waits until it is on disk.
 
         Raises:
-            ValueError: the record holds something JSON cannot, such as NaN.
+            ValueError, TypeError: the record holds something that JSON does not give back as it was, such
+                as NaN, an object, a key that is no text, or a ``crc`` of its own.
             RunError: the file cannot be written.
         """
         line = _line(record)
@@ -42,6 +48,9 @@ class Journal:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
+            if not self._mended:
+                sync_folder(self.path.parent)  # the file may be new
+                self._mended = True
         except OSError as error:
             self._mended = False  # part of the line may be there
             raise RunError(
@@ -58,7 +67,6 @@ class Journal:
             with self.path.open("r+b") as file:
                 file.truncate(whole)
                 os.fsync(file.fileno())
-        self._mended = True
 
     def _parsed(self) -> tuple[list[Record], int]:
         """The whole records, and how many bytes they take."""
@@ -70,42 +78,45 @@ class Journal:
             raise RunError(f"{self.path}: cannot be read ({error.strerror}); check its permissions.") from error
         records: list[Record] = []
         whole = 0
-        lines = content.splitlines(keepends=True)
+        *lines, tail = content.split(b"\n")
         for number, line in enumerate(lines, start=1):
             record = _record(line)
+            if record is None and number == len(lines) and not tail:
+                log.warning("%s: line %d, the last, has a wrong checksum and is left out", self.path, number)
+                break
             if record is None:
-                if number == len(lines) and not line.endswith(b"\n"):
-                    break
                 raise RunError(
                     f"{self.path}: line {number} is damaged; restore the file from a copy, "
                     "or delete that line and all after it, then resume."
                 )
             records.append(record)
-            whole += len(line)
+            whole += len(line) + 1
         return records, whole
 
 
-def _canonical(record: Mapping[str, Any]) -> str:
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def _canonical(record: Mapping[str, Any]) -> bytes:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _crc(record: Mapping[str, Any]) -> str:
-    return f"{zlib.crc32(_canonical(record).encode('utf-8', 'surrogatepass')):08x}"
+def _with_checksum(record: Mapping[str, Any]) -> bytes:
+    return _canonical({**record, "crc": f"{zlib.crc32(_canonical(record)):08x}"})
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    return (_canonical({**record, "crc": _crc(record)}) + "\n").encode("utf-8", "surrogatepass")
+    line = _with_checksum(record)
+    if _record(line) is None:
+        raise ValueError("the record would not be read back as it is; give every key as a text, and none named 'crc'.")
+    return line + b"\n"
 
 
 def _record(line: bytes) -> Record | None:
-    """The record in a line, None where the line is not whole."""
-    if not line.endswith(b"\n"):
-        return None
+    """The record in a line, None unless the line is what the record is written as, to the byte."""
     try:
         record = json.loads(line.decode("utf-8", "surrogatepass"))
-    except ValueError:
+        if not isinstance(record, dict):
+            return None
+        record.pop("crc", None)
+        return record if _with_checksum(record) == line else None
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict):
-        return None
-    crc = record.pop("crc", None)
-    return record if crc == _crc(record) else None
