@@ -1,9 +1,15 @@
 # Two commands to begin with: `make demo` and `make test`. Both set up .venv first.
 
+# Without a GPU: `make setup TORCH_INDEX=...` with the address of PyTorch's own "CPU" index (see its install page).
+
 PYTHON ?= python3
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
+	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
 .PHONY: help setup demo test lint format examples readme benchmarks clean
 
@@ -17,10 +23,10 @@ help:
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "setting up $(VENV): torch first (about 200 MB), then the rest"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch numpy
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(PYTHON) -c '$(NEW_ENOUGH)' && $(PYTHON) -m venv $(VENV); }
+	@echo "setting up $(VENV): torch first (200 MB for a processor alone, some GB for a GPU), then the rest"
+	@$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch numpy
+	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
 demo: setup

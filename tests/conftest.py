@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; processes that tests start have it too
+
 import modelswarms.zoo
 from modelswarms.engines import ScriptedEngine
 from modelswarms.types import Array
