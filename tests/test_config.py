@@ -92,3 +92,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_an_option_cannot_be_a_value_and_a_group() -> None:
     with pytest.raises(ConfigError, match="both as a value and as a group"):
         nested_overrides({"swarm": "paper", "swarm.inertia": "0.1"})
+
+
+def test_a_preset_and_keys_over_it_as_options():
+    for order in (("swarm", "swarm.patience"), ("swarm.patience", "swarm")):
+        values = {"swarm": "light", "swarm.patience": "3"}
+        config = load_config(None, {key: values[key] for key in order})
+        assert (config.swarm.patience, config.swarm.dropout_k) == (3, 0.5)

@@ -118,6 +118,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def nested_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:
     """``{"swarm.inertia": "0.2"}`` as ``{"swarm": {"inertia": 0.2}}``."""
     nested: dict[str, Any] = {}
+    if "swarm" in overrides and any(key.startswith("swarm.") for key in overrides):  # a preset, and keys over it
+        overrides = {("swarm.preset" if key == "swarm" else key): text for key, text in overrides.items()}
     for dotted, text in overrides.items():
         *parents, leaf = dotted.replace("-", "_").split(".")
         level = nested

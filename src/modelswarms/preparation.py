@@ -117,6 +117,8 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
     for name, old, new in _changes(then["config"], now["config"]):
         if name not in MAY_CHANGE:
             raise RunError(f"{path}: {name} was {old!r} and is now {new!r}; restore it, or start a new run.")
+        if name.startswith("swarm.") and new < old:
+            raise RunError(f"{path}: {name} was {old} and is now {new}: a run can go further, not back; give more.")
         changed[name] = new
     for part in ("engine", "versions"):
         for name, old, new in _changes(then[part], now[part]):

@@ -118,6 +118,8 @@ def test_more_iterations_go_on_as_if_never_stopped(keys, scripted, tmp_path):
         ({"seed": "7"}, "seed"),
         ({"swarm.inertia": "0.9"}, "swarm.inertia"),
         ({"combine": "factors"}, "combine"),
+        ({"swarm.max_iterations": "2"}, "further, not back"),
+        ({"swarm.patience": "1"}, "further, not back"),
         ({"utility.max_new_tokens": "3"}, "utility.max_new_tokens"),
     ],
 )
