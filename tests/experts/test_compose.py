@@ -7,10 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from peft import PeftModel
 from transformers import LlamaForCausalLM
 
-from modelswarms import ExpertError, ExpertSpace
+from modelswarms import ExpertError, ExpertSpace, zoo
 from modelswarms.experts import read_adapter
 
 POINTS = [[1, 0, 0], [0.5, 0.3, 0.2], [0.9, -0.4, 1.3], [-1, -1, -1], [0, 0, 0]]
@@ -101,6 +103,59 @@ def test_deltas_add_up(mixed_experts):
     for module in space.modules:
         sums = space.compose(one).delta(module) + space.compose(other).delta(module)
         torch.testing.assert_close(space.compose(one + other).delta(module), sums, atol=1e-5, rtol=1e-5)
+
+
+NUMBERS = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
+
+
+@pytest.fixture(scope="module")
+def mixed_space(mixed_experts):
+    return ExpertSpace.load(mixed_experts)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(one=NUMBERS, other=NUMBERS, scale=st.floats(-2, 2))
+def test_deltas_are_linear_in_the_coefficients(mixed_space, one, other, scale):
+    one, other = np.array(one), np.array(other)
+    for module in mixed_space.modules[:4]:
+        total = mixed_space.compose(one + scale * other).delta(module)
+        parts = mixed_space.compose(one).delta(module) + scale * mixed_space.compose(other).delta(module)
+        torch.testing.assert_close(total, parts, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("combine", ["delta", "factors"])
+def test_at_zero_there_is_no_change_at_all(equal_experts, combine):
+    composed = ExpertSpace.load(equal_experts, combine=combine).compose([0, 0.0, -0.0])
+    assert all(not composed.delta(module).any() for module in composed.tensors)
+
+
+@pytest.mark.parametrize("combine", ["delta", "factors"])
+def test_the_zoo_s_experts_as_peft_adds_them(tmp_path, combine, zoo_experts):
+    """All ten at once, signs mixed, on the base that is shipped."""
+    base, paths = zoo.base_path(), zoo.expert_paths()
+    coefficients = np.random.default_rng(1).normal(size=len(paths))
+    space = ExpertSpace.load(paths, base=base, combine=combine)
+    assert space.names == tuple(zoo_experts)
+    composed = space.compose(coefficients)
+    composed.save(tmp_path / "out")
+    merged = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
+    merged_by_peft = PeftModel.from_pretrained(
+        LlamaForCausalLM.from_pretrained(base, dtype=torch.float32), tmp_path / "out"
+    )
+    for module in space.modules:
+        factors = [(x.scaling, *(t.double() for t in x.tensors[module])) for x in space.adapters]
+        weights = coefficients.tolist()
+        if combine == "delta":
+            change = sum(w * s * b @ a for w, (s, a, b) in zip(weights, factors, strict=True))
+        else:
+            change = factors[0][0] * (
+                sum(w * b for w, (_, _, b) in zip(weights, factors, strict=True))
+                @ sum(w * a for w, (_, a, _) in zip(weights, factors, strict=True))
+            )
+        torch.testing.assert_close(composed.delta(module).double(), change, atol=1e-5, rtol=1e-4)
+        merged.get_submodule(module).weight.data += change.float()
+    difference = (logits(merged_by_peft) - logits(merged)).abs().max()
+    assert difference < 1e-5 * logits(merged).abs().max()
 
 
 @pytest.mark.parametrize("combine", ["delta", "factors"])

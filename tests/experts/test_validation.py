@@ -56,7 +56,10 @@ def test_every_field_of_peft_is_either_harmless_or_refused_by_name(expert, field
      ("init_lora_weights", "pissa"), ("init_lora_weights", "pissa_niter_4"), ("init_lora_weights", "olora"),
      ("init_lora_weights", "corda"), ("init_lora_weights", "loftq"), ("loftq_config", {"loftq_bits": 4}),
      ("task_type", "SEQ_CLS"), ("a_field_of_next_year", 0.5), ("another", "on"), ("peft_type", "LOHA"),
-     ("r", 0), ("r", True)],
+     ("r", 0), ("r", True), ("lora_alpha", float("nan")), ("lora_alpha", float("inf")), ("lora_alpha", "16"),
+     ("init_lora_weights", "mica"), ("init_lora_weights", "eva"), ("init_lora_weights", "lora_ga"),
+     ("use_bdlora", {"nblocks": 2}), ("alora_invocation_tokens", [1, 2]), ("target_modules", {"q_proj": 1}),
+     ("base_model_name_or_path", 7)],
 )  # fmt: skip
 def test_what_changes_the_meaning_is_refused(expert, field, value):
     rewrite(expert, **{field: value})

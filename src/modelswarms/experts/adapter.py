@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms.errors import ExpertError
-from modelswarms.experts.validation import check_adapter_config
+from modelswarms.experts.validation import check_adapter_config, is_targeted
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Adapter", "check_folder", "read_adapter"]
+__all__ = ["Adapter", "check_folder", "read_adapter", "union_of_targets"]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _KEY = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight$")
@@ -33,6 +33,7 @@ class Adapter:
         rank, alpha, use_rslora: give the scaling s, alpha/r, or alpha/√r with rank-stabilised LoRA.
         tensors: module name to (A, B), float32, shapes (r, in) and (out, r).
         base_name: what the adapter says its base is called.
+        targets: names (or their endings) that select just these modules in the base; their full names do too.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Adapter:
     use_rslora: bool
     tensors: Mapping[str, tuple[torch.Tensor, torch.Tensor]]
     base_name: str | None = None
+    targets: tuple[str, ...] = ()
 
     @cached_property
     def scaling(self) -> float:
@@ -53,22 +55,32 @@ class Adapter:
         return self.scaling * (b @ a)
 
     def save(self, folder: str | Path, base_name: str | None = None) -> None:
-        """Writes a PEFT folder; equal adapters give equal bytes, and it is there whole or not at all."""
+        """Writes a PEFT folder; equal adapters give equal bytes.
+
+        Other files in the folder stay. The configuration goes first and comes last, so that a folder
+        whose writing was interrupted is no adapter, rather than half of one.
+
+        Raises:
+            ExpertError: the folder is a file.
+        """
         from safetensors.torch import save_file
 
         folder = Path(folder)
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        if folder.exists() and not folder.is_dir():
+            raise ExpertError(f"{folder} is a file; give a folder to save the adapter in.")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG).unlink(missing_ok=True)
         flat = {}
         for module in sorted(self.tensors):
             for factor, tensor in zip("AB", self.tensors[module], strict=True):
                 flat[f"base_model.model.{module}.lora_{factor}.weight"] = tensor.contiguous()
-        save_file(flat, partial / WEIGHTS, metadata={"format": "pt"})
+        partial = folder / f".{WEIGHTS}.partial"
+        save_file(flat, partial, metadata={"format": "pt"})
+        _settle(partial, folder / WEIGHTS)
         text = json.dumps(self._config(base_name or self.base_name), sort_keys=True, indent=2)
-        (partial / CONFIG).write_text(text + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+        partial = folder / f".{CONFIG}.partial"
+        partial.write_text(text + "\n", encoding="utf-8")
+        _settle(partial, folder / CONFIG)
 
     def _config(self, base_name: str | None) -> dict[str, Any]:
         return {
@@ -82,7 +94,7 @@ class Adapter:
             "modules_to_save": None,
             "peft_type": "LORA",
             "r": self.rank,
-            "target_modules": _targets(list(self.tensors)),
+            "target_modules": sorted(self.targets or self.tensors),
             "task_type": "CAUSAL_LM",
             "use_dora": False,
             "use_rslora": self.use_rslora,
@@ -133,13 +145,21 @@ def read_adapter(name: str, folder: str | Path) -> Adapter:
         flat = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ExpertError(f"expert {name}: {path} is damaged ({error}); copy or save the adapter again.") from None
+    tensors = _paired(name, flat, config["r"])
+    for module in tensors:
+        if not is_targeted(module, config.get("target_modules")):
+            raise ExpertError(
+                f"expert {name}: {WEIGHTS} changes {module}, which target_modules in {CONFIG} leaves out; "
+                "copy both files from one place, or save the adapter again."
+            )
     return Adapter(
         name,
         config["r"],
         config["lora_alpha"],
         bool(config.get("use_rslora")),
-        _paired(name, flat, config["r"]),
+        tensors,
         config.get("base_model_name_or_path"),
+        _targets(config),
     )
 
 
@@ -148,9 +168,8 @@ def _paired(name: str, flat: Mapping[str, torch.Tensor], rank: int) -> dict[str,
     for key in sorted(flat):
         match = _KEY.match(key)
         if match is None:
-            raise ExpertError(f"expert {name}: tensor {key} is not a LoRA factor; leave the expert out. {_ONLY}")
-        _check_tensor(name, key, flat[key])
-        factors.setdefault(match["module"], {})[match["factor"]] = flat[key].float()
+            raise ExpertError(f"expert {name}: tensor {key} is not a LoRA factor; {_remedy(key)}")
+        factors.setdefault(match["module"], {})[match["factor"]] = _checked(name, key, flat[key])
     if not factors:
         raise ExpertError(f"expert {name}: {WEIGHTS} holds no tensors; save the adapter again.")
     for module, pair in factors.items():
@@ -168,23 +187,39 @@ def _paired(name: str, flat: Mapping[str, torch.Tensor], rank: int) -> dict[str,
 _ONLY = "Only linear LoRA factors can be combined."
 
 
-def _check_tensor(name: str, key: str, tensor: torch.Tensor) -> None:
+def _remedy(key: str) -> str:
+    if key.endswith((".base_layer.weight", "embed_tokens.weight", "lm_head.weight")):
+        return "PEFT stored a matrix of the base beside them: save the adapter with save_embedding_layers=False."
+    return f"leave the expert out. {_ONLY}"
+
+
+def _checked(name: str, key: str, tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in float32."""
     if tensor.ndim != 2:
         raise ExpertError(f"expert {name}: {key} has {tensor.ndim} dimensions, not 2; leave the expert out. {_ONLY}")
     if not tensor.is_floating_point():
         raise ExpertError(f"expert {name}: {key} is {tensor.dtype}, not floating point; save the adapter again.")
+    tensor = tensor.float()
     if not tensor.isfinite().all():
         raise ExpertError(f"expert {name}: {key} holds NaN or infinite values; train or copy the adapter again.")
+    return tensor
 
 
-def _targets(modules: list[str]) -> list[str]:
-    """The modules' last names where those mean these modules only, else their full names."""
-    layers: dict[str, set[str]] = {}
-    for module in modules:
-        *path, leaf = module.split(".")
-        numbers = [part for part in path if part.isdigit()]
-        layers.setdefault(leaf, set()).add(numbers[0] if numbers else "")
-    found = list(layers.values())
-    everywhere = all(numbers == found[0] for numbers in found)
-    contiguous = found[0] == {str(i) for i in range(len(found[0]))}
-    return sorted(layers) if everywhere and contiguous else sorted(modules)
+def _targets(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The listed targets, where they are a list and nothing else narrows them down; else none."""
+    listed = config.get("target_modules")
+    narrowed = any(config.get(key) not in (None, []) for key in ("exclude_modules", "layers_to_transform"))
+    return tuple(sorted(listed)) if isinstance(listed, list) and not narrowed else ()
+
+
+def union_of_targets(adapters: Iterable[Adapter]) -> tuple[str, ...]:
+    """Targets that select what any of the adapters changes; none where one of them has none."""
+    targets = [adapter.targets for adapter in adapters]
+    return tuple(sorted(set().union(*targets))) if all(targets) else ()
+
+
+def _settle(partial: Path, path: Path) -> None:
+    """Gives a finished file its name, once what it holds is durable."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelswarms.errors import ExpertError
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from modelswarms.experts.adapter import Adapter
 
 __all__ = ["base_fingerprint", "base_shapes", "check_base", "check_fit", "file_digest"]
+
+_HEADS: Final = ("lm_head", "embed_out")
+
+_TEXTS: Final = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+    "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
+    "chat_template.json",
+)  # fmt: skip
 
 
 def check_base(base: Path) -> None:
@@ -28,8 +36,27 @@ def check_base(base: Path) -> None:
         raise ExpertError(f"base: {base / 'config.json'} cannot be read ({error}); copy the model again.") from None
     if not isinstance(config, dict) or "model_type" not in config:
         raise ExpertError(f"base: {base / 'config.json'} names no model_type; give the folder of a transformers model.")
+    if config.get("quantization_config"):
+        raise ExpertError(
+            f"base: {base} is quantised, and changes cannot be added to it; give the full-precision model."
+        )
     if not _weight_files(base):
         raise ExpertError(f"base: {base} holds no weights (*.safetensors); copy the model again.")
+    _check_shards(base)
+
+
+def _check_shards(base: Path) -> None:
+    """Raises ExpertError where the index of a model in several files names one that is not there."""
+    path = base / "model.safetensors.index.json"
+    if not path.exists():
+        return
+    try:
+        shards = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ExpertError(f"base: {path} cannot be read; copy the model again.") from None
+    for shard in sorted(shards):
+        if not (base / shard).is_file():
+            raise ExpertError(f"base: {base} holds no {shard}, which its index names; copy the model again.")
 
 
 def base_shapes(base: Path) -> dict[str, tuple[int, ...]]:
@@ -56,6 +83,7 @@ def check_fit(adapters: Iterable[Adapter], base: Path) -> None:
     """
     shapes = base_shapes(base)
     for adapter in adapters:
+        _check_head(adapter, base, shapes)
         named = [module for module in adapter.tensors if f"{module}.weight" in shapes]
         for module, (a, b) in adapter.tensors.items() if named else ():
             shape = shapes.get(f"{module}.weight")
@@ -68,10 +96,25 @@ def check_fit(adapters: Iterable[Adapter], base: Path) -> None:
                 )
 
 
+def _check_head(adapter: Adapter, base: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises ExpertError for factors of an output matrix that is the input embedding as well.
+
+    PEFT changes the output alone; in the weights themselves, the one cannot change without the other.
+    """
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    for module in sorted(adapter.tensors):
+        is_head = module.rpartition(".")[2] in _HEADS
+        if is_head and shapes and (config.get("tie_word_embeddings") or f"{module}.weight" not in shapes):
+            raise ExpertError(
+                f"expert {adapter.name}: changes {module}, which in this base is tied to the input embedding, "
+                "so that the change cannot be added to the weights; leave the expert out, or train it without it."
+            )
+
+
 def base_fingerprint(base: Path) -> str:
-    """SHA-256 over the configuration, tokenizer and weights."""
+    """SHA-256 over all that an answer depends on: configurations, tokenizer, chat template and weights."""
     digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+    for name in _TEXTS:
         if (base / name).exists():
             digest.update(f"{name} {file_digest(base / name)}\n".encode())
     for path in _weight_files(base):

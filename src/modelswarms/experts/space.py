@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelswarms.errors import ConfigError, ExpertError
-from modelswarms.experts.adapter import CONFIG, WEIGHTS, Adapter, check_folder, read_adapter
+from modelswarms.experts.adapter import CONFIG, WEIGHTS, Adapter, check_folder, read_adapter, union_of_targets
 from modelswarms.experts.base import base_fingerprint, check_base, check_fit, file_digest
 from modelswarms.experts.find import find_experts
 
@@ -63,7 +63,7 @@ class ExpertSpace:
         if combine not in ("factors", "delta"):
             raise ConfigError(f"combine: {combine!r} is not allowed; give 'delta' or 'factors'.")
         found: list[tuple[str, Path]]
-        if isinstance(experts, list | tuple) and all(isinstance(expert, tuple) for expert in experts):
+        if isinstance(experts, list | tuple) and experts and all(isinstance(expert, tuple) for expert in experts):
             found = list(experts)  # find_experts gave them
         else:
             found = find_experts(experts)
@@ -133,10 +133,9 @@ class ExpertSpace:
     def _added(self, a: npt.NDArray[np.float64]) -> Adapter:
         """A = Σ a_j A_j and B = Σ a_j B_j."""
         first = self.adapters[0]
-        tensors = {
-            module: (self._sum(a, module, 0), self._sum(a, module, 1)) for module in self.modules
-        }  # fmt: skip
-        return Adapter("composed", first.rank, first.alpha, first.use_rslora, tensors, first.base_name)
+        tensors = {module: (self._sum(a, module, 0), self._sum(a, module, 1)) for module in self.modules}
+        targets = union_of_targets(self.adapters)
+        return Adapter("composed", first.rank, first.alpha, first.use_rslora, tensors, first.base_name, targets)
 
     def _sum(self, a: npt.NDArray[np.float64], module: str, factor: int) -> torch.Tensor:
         import torch
@@ -149,7 +148,8 @@ class ExpertSpace:
         """Exact sums of changes: the experts' ranks side by side, alpha = r, so that nothing scales again."""
         rank = sum(adapter.rank for adapter in self.adapters)
         tensors = {module: self._blocks(a, module) for module in self.modules}
-        return Adapter("composed", rank, rank, False, tensors, self.adapters[0].base_name)
+        targets = union_of_targets(self.adapters)
+        return Adapter("composed", rank, rank, False, tensors, self.adapters[0].base_name, targets)
 
     def _blocks(self, a: npt.NDArray[np.float64], module: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Block j of A is √|a_j|·A_j, of B sign(a_j)·√|a_j|·s_j·B_j; zeros where an expert lacks the module."""
@@ -169,24 +169,27 @@ class ExpertSpace:
         return torch.cat(rows), torch.cat(columns, dim=1)
 
 
-def _check_together(adapters: Iterable[Adapter], combine: Combine) -> None:
+def _check_together(adapters: Sequence[Adapter], combine: Combine) -> None:
     """Whether the experts can be combined with one another."""
-    first, *rest = adapters
-    for other in rest:
-        if other.base_name != first.base_name:
-            log.warning(
-                "experts %s and %s name different bases (%s, %s): combined because their shapes may agree all the same",
-                first.name, other.name, first.base_name, other.base_name,
-            )  # fmt: skip
-        for module in first.tensors.keys() & other.tensors.keys():
-            ours, theirs = ((b.shape[0], a.shape[1]) for a, b in (first.tensors[module], other.tensors[module]))
-            if ours != theirs:
+    bases = {adapter.base_name: adapter.name for adapter in reversed(adapters)}
+    if len(bases) > 1:
+        named = ", ".join(f"{expert}: {base}" for base, expert in reversed(bases.items()))
+        log.warning(
+            "the experts name different bases (%s); combined, because their shapes may agree all the same", named
+        )
+    owners: dict[str, Adapter] = {}
+    for adapter in adapters:
+        for module, (a, b) in adapter.tensors.items():
+            owner = owners.setdefault(module, adapter)
+            of_owner = (owner.tensors[module][1].shape[0], owner.tensors[module][0].shape[1])
+            if of_owner != (b.shape[0], a.shape[1]):
                 raise ExpertError(
-                    f"expert {other.name}: {module} changes a {theirs} matrix, expert {first.name}'s is {ours}; "
-                    "they were made from different bases. Leave one out."
+                    f"expert {adapter.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, expert "
+                    f"{owner.name}'s is {of_owner}; they were made from different bases. Leave one out."
                 )
-        if combine == "factors":
-            _check_factors(first, other)
+    if combine == "factors":
+        for other in adapters[1:]:
+            _check_factors(adapters[0], other)
 
 
 def _check_factors(first: Adapter, other: Adapter) -> None:

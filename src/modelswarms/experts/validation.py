@@ -6,17 +6,17 @@ what a trained adapter computes, or when it holds its neutral value; everything 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from modelswarms.errors import ExpertError
 
-__all__ = ["check_adapter_config"]
+__all__ = ["check_adapter_config", "is_targeted"]
 
 _NO_SAY: Final = frozenset(
     {
         "auto_mapping",
-        "base_model_name_or_path",
         "ensure_weight_tying",
         "exclude_modules",
         "inference_mode",
@@ -28,16 +28,25 @@ _NO_SAY: Final = frozenset(
         "qalora_group_size",
         "revision",
         "runtime_config",
-        "target_modules",
     }
 )
 """Names, training-time settings, and which modules have factors, which the tensors themselves tell."""
+
+_LARGEST: Final = 1e9
 
 _HANDLED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "peft_type": (lambda v: v == "LORA", "only LORA adapters can be combined"),
     "task_type": (lambda v: v in (None, "CAUSAL_LM"), "only CAUSAL_LM adapters can be combined"),
     "r": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v > 0, "the rank is a whole number above 0"),
-    "lora_alpha": (lambda v: isinstance(v, int | float) and not isinstance(v, bool), "alpha is a number"),
+    "lora_alpha": (
+        lambda v: isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < _LARGEST,
+        "alpha is a finite number",
+    ),
+    "target_modules": (
+        lambda v: v is None or isinstance(v, str) or (isinstance(v, list) and all(isinstance(m, str) for m in v)),
+        "it is a list of module names or a regular expression",
+    ),
+    "base_model_name_or_path": (lambda v: v is None or isinstance(v, str), "it is a name or a path"),
     "use_rslora": (lambda v: isinstance(v, bool) or v is None, "it is true or false"),
     "bias": (lambda v: v in (None, "none"), "trained biases are not combined"),
     "init_lora_weights": (
@@ -69,6 +78,18 @@ def check_adapter_config(name: str, config: Mapping[str, Any]) -> None:
                 raise ExpertError(f"expert {name}: {key} is {value!r}: {why}. {_REMEDY}")
         elif key not in _NO_SAY and not any(value is n or (value == n and type(value) is type(n)) for n in _NEUTRAL):
             raise ExpertError(f"expert {name}: {key} is {value!r}, which cannot be combined exactly. {_REMEDY}")
+
+
+def is_targeted(module: str, targets: list[str] | str | None) -> bool:
+    """Whether PEFT would give the module the factors stored for it; what it does not target, it passes over."""
+    if isinstance(targets, list):
+        return any(module == target or module.endswith("." + target) for target in targets)
+    if targets is None or targets == "all-linear":
+        return True  # chosen by the architecture: the tensors tell what was
+    try:
+        return re.fullmatch(targets, module) is not None
+    except re.error:
+        return False
 
 
 _REMEDY: Final = "Leave the expert out, or train it without this setting."
