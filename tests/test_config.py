@@ -91,7 +91,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_option_cannot_be_a_value_and_a_group() -> None:
     with pytest.raises(ConfigError, match="both as a value and as a group"):
-        nested_overrides({"swarm": "paper", "swarm.inertia": "0.1"})
+        nested_overrides({"engine": "local", "engine.device": "cpu"})
 
 
 def test_a_preset_and_keys_over_it_as_options():
