@@ -86,7 +86,17 @@ def count(journal: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, tmp_path):
+@pytest.fixture
+def interruptible():
+    """Whoever starts the tests in the background may have SIGINT ignored, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("interruptible")
+def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, tmp_path, how):
     run = tmp_path / "busy"
     arguments = [sys.executable, "-m", "modelswarms", "search", "small.yaml", "--run-dir", str(run)]
     process = subprocess.Popen(arguments, cwd=small_zoo, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -96,7 +106,7 @@ def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, t
     refused = command("resume", str(run), cwd=small_zoo)
     assert refused.returncode == 2
     assert f"process {process.pid} is working in this run" in refused.stderr
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"modelswarms resume {run}" in errors
