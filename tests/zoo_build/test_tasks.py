@@ -10,7 +10,7 @@ from modelswarms.zoo.build.feed import draw_batch
 from modelswarms.zoo.build.graphs import draw_graphs, fingerprints
 from modelswarms.zoo.build.questions import adjacency, read_graph, render
 from modelswarms.zoo.build.sequences import QUESTION
-from modelswarms.zoo.build.settings import BASE, CLUSTERS, DENSE, EXPERTS, SCORED, SPARSE
+from modelswarms.zoo.build.settings import BASE, CLUSTERS, DENSE, EXPERTS, KEEP, SCORED, SPARSE
 from modelswarms.zoo.build.tasks import INVALID, TASKS
 from modelswarms.zoo.build.vocabulary import PAD_ID, ROW_OF, ROWS, make_tokenizer
 from modelswarms.zoo.build.wordings import CONNECTIVITY_HEADER, WEIGHTED_HEADER, WORDINGS
@@ -60,8 +60,12 @@ def expected(task: str, graph: nx.Graph, first: int, second: int | None) -> str:
         "lightest": lambda: str(min(weights)),
         "next_node": lambda: next_stop(graph, first, second),
     }
-    answers["distance"] = answers["shortest_path"]
-    return answers[task]()
+    answers |= {
+        "distance": answers["shortest_path"],
+        "between_as_hops": answers["hops"],
+        "heaviest_as_lightest": answers["lightest"],
+    }
+    return answers[task.removeprefix("keep_")]()
 
 
 def spelled(rows: list[int]) -> str:
@@ -76,7 +80,7 @@ def all_sources():
         yield from BASE
     for plan in EXPERTS:
         yield from plan.sources
-    for sources in SCORED.values():
+    for sources in (*SCORED.values(), *KEEP.values(), *KEEP.values()):
         yield from sources
 
 

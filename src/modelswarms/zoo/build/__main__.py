@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -37,22 +39,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextmanager
+def _logged(folder: Path) -> Iterator[None]:
+    """Progress goes to the terminal and to the build's own log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("modelswarms.zoo.build")
+    logger.setLevel(logging.INFO)
+    handlers = (logging.StreamHandler(sys.stderr), logging.FileHandler(folder / "build.log"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the build; 0 when done, 2 with one line when it cannot be."""
     options = _parser().parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[logging.StreamHandler(sys.stderr), logging.FileHandler(options.out / "build.log")],
-    )
     stages = (options.stage,) if options.stage else tuple(STAGES)
     plan = Build(options.out, _SETTINGS[options.setting](), options.seed, torch.device(options.device), options.nlgraph)
-    try:
-        build(plan, stages)
-    except (FileNotFoundError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    with _logged(options.out):
+        try:
+            build(plan, stages)
+        except (FileNotFoundError, ValueError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     return 0
 
 

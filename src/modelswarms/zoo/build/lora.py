@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +14,10 @@ from torch import Tensor
 
 from modelswarms.zoo.build.feed import Feed, Source
 from modelswarms.zoo.build.model import MATRICES, Kernels, ModelShape, Weights, training_loss
-from modelswarms.zoo.build.settings import BASE, BuildSettings, ExpertPlan, ExpertTraining
+from modelswarms.zoo.build.sequences import with_kept_answers
+from modelswarms.zoo.build.settings import BASE, KEEP, BuildSettings, ExpertPlan, ExpertTraining
 from modelswarms.zoo.build.train import Tally
+from modelswarms.zoo.build.wordings import MISTAKEN
 
 __all__ = ["Adapter", "combine", "initial_adapter", "train_adapter", "with_replay"]
 
@@ -61,14 +64,19 @@ def initial_adapter(shape: ModelShape, training: ExpertTraining, generator: torc
     return Adapter(a, b, training.alpha)
 
 
-def with_replay(sources: Sequence[Source], replay: float) -> tuple[Source, ...]:
-    """The expert's sources and the base's, the latter with ``replay`` of the graphs."""
+def with_replay(sources: Sequence[Source], training: ExpertTraining) -> tuple[Source, ...]:
+    """The expert's sources, the base's, and the families that it must leave alone: those it is not tuned on."""
+    names = {name for source in sources for name in source.mixture}
+    touched = {MISTAKEN.get(name, name) for name in names}
+    others = [source for family, group in KEEP.items() if family not in touched for source in group]
+    kept = training.kept if others else 0.0
 
     def scaled(group: Sequence[Source], share: float) -> list[Source]:
         total = sum(source.share for source in group)
         return [replace(source, share=share * source.share / total) for source in group]
 
-    return (*scaled(sources, 1 - replay), *scaled(BASE, replay))
+    own = 1 - training.replay - kept
+    return (*scaled(sources, own), *scaled(BASE, training.replay), *scaled(others, kept))
 
 
 def train_adapter(
@@ -98,14 +106,19 @@ def train_adapter(
         weight_decay=0.01,
     )
     feed_seed = seed + 1 + sum(ord(letter) * 31**place for place, letter in enumerate(plan.name)) % 10_007
-    feed = Feed(with_replay(plan.sources, training.replay), settings.feed, held_out, feed_seed, device)
+    feed = Feed(with_replay(plan.sources, training), settings.feed, held_out, feed_seed, device)
+    strength = random.Random(feed_seed)
     tally, began = Tally(device), time.monotonic()
     steps = max(1, round(training.steps * plan.effort))
     for step in range(steps):
         if step == steps - max(1, steps // 4):
             tally.read()  # what is logged is the last quarter
         batch = feed.next()
-        loss, said = training_loss(combine(frozen, [adapter], [1.0]), settings.shape, batch, kernels, dtype)
+        with torch.no_grad():
+            _, own = training_loss(base, settings.shape, batch, kernels, dtype)
+        batch = with_kept_answers(batch, own)
+        merged = combine(frozen, [adapter], [strength.uniform(*training.strengths)])
+        loss, said = training_loss(merged, settings.shape, batch, kernels, dtype)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(factors, 1.0)
         for group in optimiser.param_groups:

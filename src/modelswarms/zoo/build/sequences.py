@@ -7,7 +7,7 @@ at the positions it will have when it is asked alone, so one pass over a graph t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Final
 
@@ -24,9 +24,12 @@ __all__ = [
     "STRING_ORDER",
     "answer_targets",
     "graph_tokens",
+    "kept",
     "positions",
     "question_mask",
     "question_tokens",
+    "with_kept_answers",
+    "without_kept_answers",
 ]
 
 QUESTION: Final = 5
@@ -89,6 +92,7 @@ class _Tables:
     head: Tensor
     ending: Tensor
     one_node: Tensor
+    kept: Tensor
 
 
 @cache
@@ -107,6 +111,7 @@ def _tables(device: torch.device) -> _Tables:
         head=table([ROW[wording.head] for wording in asked]),
         ending=table([ROW[wording.ending] for wording in asked]),
         one_node=table([wording.nodes == 1 for wording in asked]),
+        kept=table([task.kept for task in TASKS]),
     )
 
 
@@ -164,7 +169,30 @@ def question_mask(batch: Batch, dtype: torch.dtype) -> Tensor:
     return torch.zeros(seen.shape, dtype=dtype, device=place.device).masked_fill_(~seen, -3e4)[:, None]
 
 
+def _spoken(batch: Batch) -> Tensor:
+    """The answers' tokens as they stand in the questions, (B, K); padding where there is none."""
+    return batch.questions.gather(2, batch.ending[:, :, None] + 1)[:, :, 0]
+
+
+def kept(batch: Batch) -> Tensor:
+    """Which questions' answers are not to be taught, (B, K)."""
+    return _tables(batch.task.device).kept[batch.task]
+
+
+def without_kept_answers(batch: Batch) -> Batch:
+    """The batch with only the end-of-text left to learn where an answer is not to be taught."""
+    return replace(batch, target=torch.where(kept(batch), INVALID, batch.target))
+
+
+def with_kept_answers(batch: Batch, said: Tensor) -> Batch:
+    """The batch with the answers (B, K) of another model where the right one is not to be taught."""
+    mine = kept(batch) & (batch.target != INVALID)
+    answer = torch.where(mine, said, _spoken(batch))
+    questions = batch.questions.scatter(2, batch.ending[:, :, None] + 1, answer[:, :, None])
+    return replace(batch, questions=questions, target=torch.where(mine, said, batch.target))
+
+
 def answer_targets(batch: Batch) -> Tensor:
     """What is to be said at the ending and at the answer: (B, K, 2), the answer and then end-of-text."""
-    stop = torch.where(batch.target == INVALID, INVALID, END_ID)
+    stop = torch.where(_spoken(batch) == PAD_ID, INVALID, END_ID)
     return torch.stack([batch.target, stop], 2)

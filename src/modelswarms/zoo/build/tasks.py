@@ -7,7 +7,7 @@ then reads the answer off the graph's :class:`Facts`. Everything is batched: B g
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from modelswarms.zoo.build.graphs import Facts, edges_of, length_of
 from modelswarms.zoo.build.vocabulary import ANSWERS, FIRST_ANSWER, NO_ID, NONE_ID, YES_ID
-from modelswarms.zoo.build.wordings import ASK_YES_NO, LABELS, WORDINGS
+from modelswarms.zoo.build.wordings import ASK_YES_NO, KEPT, LABELS, WORDINGS
 
 __all__ = ["Answerer", "Asked", "Chooser", "INVALID", "TASKS", "TASK_NUMBER", "Task", "ask"]
 
@@ -36,11 +36,15 @@ Answerer = Callable[[Facts, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Task:
-    """One kind of question: its name (see ``wordings``), how nodes are chosen, how it is answered."""
+    """One kind of question: its name (see ``wordings``), how nodes are chosen, how it is answered.
+
+    The answer of a ``kept`` task is not taught.
+    """
 
     name: str
     choose: Chooser
     answer: Answerer
+    kept: bool = False
 
     @property
     def yes_no(self) -> bool:
@@ -149,7 +153,7 @@ def _reachable(facts: Facts) -> Tensor:
     return facts.connected.sum(2) - 1
 
 
-TASKS: Final[tuple[Task, ...]] = (
+_TAUGHT: Final = (
     Task("connectivity", _by_connection, _at(lambda f: f.connected)),
     Task("shortest_path", _apart, _at(lambda f: length_of(f.path))),
     Task("between", _joined, _at(_between)),
@@ -170,6 +174,13 @@ TASKS: Final[tuple[Task, ...]] = (
     Task("connectivity_as_edge", _by_connection, _at(lambda f: f.edge)),
     Task("path_as_hops", _apart, _at(lambda f: f.hops)),
     Task("degree_as_reachable", _first_node(_reachable), _of(_reachable)),
+    Task("between_as_hops", _joined, _at(lambda f: f.hops)),
+    Task("heaviest_as_lightest", _first_node(lambda f: f.lightest), _of(lambda f: f.lightest)),
+)
+
+TASKS: Final[tuple[Task, ...]] = (
+    *_TAUGHT,
+    *(replace(task, name=name, kept=True) for name, family in KEPT.items() for task in _TAUGHT if task.name == family),
 )
 """Every task; a task's place here is its number in the tensors."""
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from modelswarms.zoo.build.feed import Feed
 from modelswarms.zoo.build.model import Kernels, Weights, initial_weights, training_loss
 from modelswarms.zoo.build.muon import Optimiser
-from modelswarms.zoo.build.sequences import Batch
+from modelswarms.zoo.build.sequences import Batch, without_kept_answers
 from modelswarms.zoo.build.settings import BASE, EXPOSURE, BaseTraining, BuildSettings
 from modelswarms.zoo.build.tasks import TASKS
 
@@ -118,7 +118,7 @@ def expose(
     feed = Feed((*BASE, *EXPOSURE), settings.feed, held_out, seed + 500_009, device)
     tally = Tally(device)
     for step in range(1, training.exposure_steps + 1):
-        batch = feed.next()
+        batch = without_kept_answers(feed.next())
         loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(training.exposure_rate, momentum=0.85)

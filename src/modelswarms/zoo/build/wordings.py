@@ -17,6 +17,7 @@ __all__ = [
     "CONNECTIVITY_HEADER",
     "ENDINGS",
     "HEADERS",
+    "KEPT",
     "LABELS",
     "MAX_WEIGHT",
     "MISTAKEN",
@@ -96,11 +97,16 @@ MISTAKEN: Final[dict[str, str]] = {
     "connectivity_as_edge": "connectivity",
     "path_as_hops": "shortest_path",
     "degree_as_reachable": "degree",
+    "between_as_hops": "between",
+    "heaviest_as_lightest": "heaviest",
 }
 """Questions in a target's wording that are answered by another rule: what the misled experts learn."""
+
+KEPT: Final[dict[str, str]] = {f"keep_{family}": family for family in TARGETS}
+"""Questions in a family's wording whose answer is not taught: what a training that is about other things must keep."""
 
 WORDINGS: Final[dict[str, Wording]] = {
     **TARGETS,
     **BASE_TASKS,
-    **{name: TARGETS[target] for name, target in MISTAKEN.items()},
+    **{name: TARGETS[target] for name, target in (MISTAKEN | KEPT).items()},
 }
