@@ -30,6 +30,11 @@ WRONG = {
     "answer is a list": ({"dev": [{"question": "?", "answer": ["2"]}]}, r"dev\[0\]: 'answer'"),
     "answer is true": ({"dev": [{"question": "?", "answer": True}]}, r"dev\[0\]: 'answer'"),
     "empty answer": ({"dev": [{"question": "?", "answer": ""}]}, r"dev\[0\]: 'answer' is empty"),
+    "answer is NaN": (b'{"dev": [{"question": "?", "answer": NaN}]}', "NaN is not JSON"),
+    "answer is endless": (b'{"dev": [{"question": "?", "answer": ' + b"9" * 5000 + b"}]}", "a number that cannot"),
+    "answer overflows": (b'{"dev": [{"question": "?", "answer": 1e999}]}', r"dev\[0\]: 'answer' is inf"),
+    "id is a list": ({"dev": [{**GOOD, "id": [1]}]}, r"dev\[0\]: 'id' is \[1\]"),
+    "misspelt split": ({"dev": [GOOD], "tset": [GOOD]}, "unknown key 'tset'; did you mean 'test'"),
     "in test": ({"dev": [GOOD], "test": [GOOD, {}]}, r"test\[1\]: 'question'"),
     "choices": ({"dev": [{**GOOD, "choices": ["a"]}]}, r"dev\[0\]: 'choices'"),
     "not a choice": ({"dev": [{**GOOD, "choices": {"A": "x"}}]}, "none of the choices A"),
@@ -63,6 +68,11 @@ def test_what_is_read(tmp_path):
     )
 
 
+def test_an_id_may_be_left_out(tmp_path):
+    items = [{**GOOD, "id": None}, {"question": "?", "answer": "3"}, {**GOOD, "id": "x"}]
+    assert [example.id for example in read(tmp_path, {"dev": items, "licence": "CC0"}).dev] == ["0", "1", "x"]
+
+
 def test_repeated_ids_are_told_apart(tmp_path):
     ids = [example.id for example in read(tmp_path, {"dev": [GOOD, {**GOOD, "answer": "3"}, GOOD]}).dev]
     assert ids == ["1", "1 (item 1)", "1 (item 2)"]
@@ -75,8 +85,14 @@ def test_the_fingerprint_is_of_what_is_said(tmp_path):
     assert read(tmp_path, {"dev": [GOOD], "test": [GOOD]}).fingerprint != one
 
 
-@pytest.mark.parametrize("name", ["nlgraph", "gsm8k", "mmlu", "hearsay", "knowledge_crosswords"])
-def test_real_files_are_read(shared, name):
-    data = read_dataset(shared / "data" / "eval" / f"{name}.json")
-    assert len(data.dev) >= 20
-    assert all(example.answer for example in data.dev)
+@pytest.mark.parametrize("name", ["nlgraph", "gsm8k", "mmlu", "truthfulqa", "rm", "knowledge_crosswords"])
+def test_real_files_are_read_as_they_are(shared, name):
+    path = shared / "data" / "eval" / f"{name}.json"
+    data, raw = read_dataset(path), json.loads(path.read_text())
+    for split in ("dev", "test"):
+        examples = getattr(data, split)
+        assert [e.question for e in examples] == [item.get("question", item.get("prompt")) for item in raw[split]]
+        assert [e.answer for e in examples] == [item.get("answer") for item in raw[split]]
+        assert [e.choices for e in examples] == [item.get("choices") for item in raw[split]]
+        assert len({e.id for e in examples}) == len(examples)
+    assert data.icl_prompt == raw.get("icl_prompt")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from modelswarms.errors import DataError
 from modelswarms.types import Example
 
 __all__ = ["DataSet", "read_dataset"]
 
+_TOP = ("dataset", "dev", "test", "icl_prompt")
 _KNOWN = ("question", "prompt", "answer", "choices", "id", "domain")
 
 
@@ -55,7 +58,7 @@ def read_dataset(path: str | Path) -> DataSet:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
     except FileNotFoundError:
         raise DataError(f"{path}: no such data file; check the path.") from None
     except OSError as error:
@@ -64,9 +67,21 @@ def _content(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not valid JSON at line {error.lineno} ({error.msg}); mend the file.") from None
     except (UnicodeDecodeError, RecursionError):
         raise DataError(f"{path}: not UTF-8 JSON; save it as UTF-8 text.") from None
+    except ValueError as error:
+        why = str(error).partition(";")[0]
+        raise DataError(f"{path}: holds a number that cannot be read ({why}); write it as a text.") from None
     if not isinstance(content, dict) or "dev" not in content:
         raise DataError(f'{path}: has no "dev"; write {{"dataset": name, "dev": [...], "test": [...]}}.')
+    for key in content.keys() - set(_TOP):
+        meant = get_close_matches(key, [name for name in _TOP if name not in content], n=1, cutoff=0.7)
+        if meant:
+            raise DataError(f"{path}: unknown key {key!r}; did you mean {meant[0]!r}?")
     return content
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _examples(path: Path, split: str, items: Any) -> tuple[Example, ...]:
@@ -94,20 +109,27 @@ def _example(where: str, item: Any, position: str) -> Example:
     if not isinstance(question, str) or not question.strip():
         raise DataError(f"{where}: 'question' is {question!r}; give a text that is not empty.")
     answer, choices = item.get("answer"), item.get("choices")
-    if isinstance(answer, bool) or not isinstance(answer, str | int | float | None):
+    if not (answer is None or _text_or_number(answer)):
         raise DataError(f"{where}: 'answer' is {answer!r}; give a text or a number.")
     answer = None if answer is None else str(answer).strip()
     if answer == "":
         raise DataError(f"{where}: 'answer' is empty; give the right answer.")
-    domain = item.get("domain")
+    name, domain = item.get("id"), item.get("domain")
+    if not (name is None or _text_or_number(name)):
+        raise DataError(f"{where}: 'id' is {name!r}; give a text or a number, or leave it out.")
     return Example(
-        id=str(item.get("id", position)),
+        id=position if name is None else str(name),
         question=question,
         answer=answer,
         choices=_choices(where, choices, answer),
         domain=None if domain is None else str(domain),
         extra={key: value for key, value in item.items() if key not in _KNOWN},
     )
+
+
+def _text_or_number(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return number or isinstance(value, str)
 
 
 def _choices(where: str, choices: Any, answer: str | None) -> Mapping[str, str] | None:
