@@ -13,8 +13,19 @@ YES_NO = [("Yes", "yes"), (" no.", "no"), ("Yes, there is", "yes"), ("The answer
 NUMBERS = [("12", "12"), ("1", "1"), ("3.", "3"), ("1,000", "1000"), ("1000", "1000"), ("3.0", "3"), ("3.50", "3.5"),
            ("-4", "-4"), ("−4", "-4"), ("$1,234.50 in all", "1234.5"), ("x=7", "7"), ("the 2nd of 5", "5"),
            ("node5 9", "9"), ("Yes", None), ("", None), ("0012", "12"), ("5%", "5"), ("10-3", "10"), ("+6", "6"),
-           ("three", None), ("12, 13", "12"), ("1e5", None), ("(8)", "8"), ("7/2", "7")]  # fmt: skip
-LAST = [("3 and 4 make 7.", "7"), ("10-3", "3"), ("#### 1,200", "1200"), ("It costs $5.25", "5.25"), ("none", None)]
+           ("three", None), ("12, 13", "12"), ("1e5", None), ("(8)", "8"), ("7/2", "7"),
+           ("0,3,5", "0"), ("12,34", "12"), ("1,0000", "1"), ("1, 2", "1"), (".5", "0.5"), ("-.5", "-0.5"),
+           ("-$5", "-5"), ("$-5", "-5"), ("€1,200.50", "1200.5"), ("1.2.3", None), ("1,234.5.6", None),
+           ("1,000km", None), ("5km, 6", "6"), ("v1.2", None), ("3..", "3"), ("1,000,", "1000")]  # fmt: skip
+LAST = [
+    ("3 and 4 make 7.", "7"),
+    ("10-3", "3"),
+    ("#### 1,200", "1200"),
+    ("It costs $5.25", "5.25"),
+    ("none", None),
+    ("path 0,3,5", "5"),
+    ("10,000 and 1,5", "5"),
+]
 
 
 @pytest.mark.parametrize(("text", "said"), YES_NO)
@@ -49,6 +60,15 @@ def test_text_is_compared_whole():
 def test_any_number_is_found_in_any_writing(number, after):
     for written in (f"{number}", f"{number:,}", f"{number}.", f"{number}.00"):
         assert stated_answer(f"so: {written} {after}", "number") == str(number)
+
+
+@given(st.lists(st.integers(0, 10**7).filter(lambda n: not 100 <= n <= 999), min_size=1, max_size=5))
+def test_lists_are_read_from_both_ends(numbers):
+    """Against plain splitting; three digits after a comma would be a thousand's group, also to a person."""
+    for joint in (",", ", ", " and ", "; "):
+        text = joint.join(map(str, numbers))
+        assert stated_answer(text, "number") == str(numbers[0])
+        assert stated_answer(text, "number", "last") == str(numbers[-1])
 
 
 @given(st.text(max_size=40))

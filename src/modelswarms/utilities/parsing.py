@@ -11,7 +11,13 @@ __all__ = ["AnswerKind", "answer_kind", "stated_answer"]
 AnswerKind = Literal["yes_no", "number", "text"]
 
 _YES_NO: Final = re.compile(r"(?<![\w-])(yes|no)(?!-?\w)", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"(?<![\w.])(?:(?<![\w)])[-+−])?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|[.,]\d)")
+_NUMBER: Final = re.compile(
+    r"""(?<![\w.])
+        (?:(?<![\w)])[-+−])?[$€£]?                                # "10-3" holds no -3
+        (?>(?>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?>\.\d+)?|\.\d+)    # atomic: no "1" out of "1,000km"
+        (?!\w|\.\d)""",
+    re.VERBOSE,
+)
 
 
 def answer_kind(answer: str) -> AnswerKind:
@@ -25,7 +31,8 @@ def stated_answer(text: str, kind: AnswerKind, which: Literal["first", "last"] =
     """The answer that a text states, in a form that compares; None where it states none.
 
     Yes, no and numbers count as whole tokens: "No" is not in "Node", "1" is not in "12"; "1,000" is
-    "1000" and "3." is "3". Other text is compared whole, without case, outer space and full stops.
+    "1000", "3." is "3", and "1,2" are two numbers. Other text is compared whole, without case, outer
+    space and full stops.
 
     Example:
         >>> stated_answer("The length is 1,000.", "number"), stated_answer("Node 3", "yes_no")
@@ -45,7 +52,7 @@ def _decimal(text: str) -> Decimal | None:
     if not _NUMBER.fullmatch(text):
         return None
     try:
-        number = Decimal(text.replace(",", "").replace("−", "-"))
+        number = Decimal(re.sub("[,$€£]", "", text).replace("−", "-"))
     except InvalidOperation:
         return None
     whole = number.to_integral_value()
