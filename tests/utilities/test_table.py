@@ -1,12 +1,14 @@
 """Utilities by name, by kind and from one's own file."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
-from modelswarms import ConfigError, EvaluationError, Example
-from modelswarms.types import Request, Response
+from modelswarms import ConfigError, DataError, EvaluationError, Example
+from modelswarms.types import Request, Response, Score
 from modelswarms.utilities import ExactMatch, load_utility
 
 
@@ -51,7 +53,9 @@ def test_an_example_without_answer_fails_by_name():
 
 
 WRONG = [
+    ({}, "utility.kind: not given; write one of exact_match, function"),
     ({"kind": "exact_mach"}, "'exact_match'"),
+    ({"kind": "exact_match", 5: 3}, "'utility.5'"),
     ({"kind": "exact_match", "max_tokens": 3}, "'max_new_tokens'"),
     ({"kind": "exact_match", "max_new_tokens": "3"}, "utility.max_new_tokens"),
     ({"kind": "exact_match", "max_new_tokens": 0}, "utility.max_new_tokens"),
@@ -69,7 +73,12 @@ WRONG = [
     ({"kind": "function", "target": "mine:Needy"}, "without arguments"),
     ({"kind": "function", "target": "torn:f"}, "line 2"),
     ({"kind": "function", "target": "needs:f"}, "a_package_nobody_has"),
-    ({"kind": "function", "target": "raises:f"}, "ZeroDivisionError"),
+    ({"kind": "function", "target": "raises:f"}, "raises.py, line 2 (ZeroDivisionError"),
+    ({"kind": "function", "target": "leaves:f"}, "leaves.py, line 1 (SystemExit"),
+    ({"kind": "function", "target": "min:score"}, "did you mean 'mine'?"),
+    ({"kind": "function", "target": "mine:Broken"}, "mine:Broken failed (ValueError: no key)"),
+    ({"kind": "function", "target": "mine:Endless"}, "mine:Endless.range is (0, inf)"),
+    ({"kind": "function", "target": "mine:Nameless"}, "mine:Nameless.name is 7"),
     ({"kind": "function", "tarket": "mine:score"}, "'target'"),
 ]
 
@@ -82,6 +91,20 @@ class Half:
     def score(self, examples, model): ...
 class Needy:
     def __init__(self, x): ...
+class Broken:
+    def __init__(self): raise ValueError("no key")
+class Whole:
+    name = "whole"
+    range = (0, 9)
+    def prompt(self, example): return "Q: " + example.question
+    def score(self, examples, model): return model  # what a test wants given
+    def aggregate(self, scores): return max(scores)
+class Endless(Whole):
+    range = (0, float("inf"))
+class Nameless(Whole):
+    name = 7
+whole = Whole()
+def plain(examples, model): return model
 """
 
 
@@ -91,7 +114,8 @@ def folder(tmp_path):
     (tmp_path / "helper.py").write_text("BONUS = 0.5\n")
     (tmp_path / "torn.py").write_text("a = 1\ndef f(:\n")
     (tmp_path / "needs.py").write_text("import a_package_nobody_has\n")
-    (tmp_path / "raises.py").write_text("1 / 0\n")
+    (tmp_path / "raises.py").write_text("x = 1\n1 / 0\n")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(1)\n")
     return tmp_path
 
 
@@ -100,6 +124,76 @@ def test_mistakes_are_named(spec, says, folder, data_file):
     with pytest.raises(ConfigError) as caught:
         load(spec, folder, data_file)
     assert says in str(caught.value)
+
+
+def test_a_module_that_fails_leaves_nothing_behind(folder, data_file):
+    path = list(sys.path)
+    with pytest.raises(ConfigError):
+        load({"kind": "function", "target": "raises:f"}, folder, data_file)
+    assert "raises" not in sys.modules
+    assert sys.path == path
+
+
+def test_a_file_called_as_a_known_module_hides_nothing(folder, data_file):
+    (folder / "json.py").write_text("def f(examples, model): return [3.0] * len(examples)\n")
+    utility, data = load({"kind": "function", "target": "json:f"}, folder, data_file)
+    assert [s.value for s in utility.score(data.dev[:2], None)] == [3, 3]
+    assert sys.modules["json"] is json
+
+
+def test_data_without_answers_is_refused_before_it_is_scored(tmp_path):
+    (tmp_path / "open.json").write_text('{"dev": [{"question": "a", "answer": 1}], "test": [{"prompt": "b"}]}')
+    with pytest.raises(DataError, match=r"open\.json: test\[0\] has no 'answer'"):
+        load_utility({"kind": "exact_match", "data": "open.json"}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["nlgraph", "gsm8k"])
+def test_real_answers_state_themselves(shared, name):
+    """Each right answer, said in a sentence, scores 1, and the next one's scores 1 only where they are equal."""
+    path = str(shared / "data" / "eval" / f"{name}.json")
+    utility, data = load_utility({"kind": "exact_match", "data": path, "which": "last"}, shared)
+    answers = [e.answer for e in data.dev]
+    scores = utility.score(data.dev, Parrot(*(f"So the answer is {a}." for a in answers)))
+    assert {s.value for s in scores} == {1.0}
+    others = answers[1:] + answers[:1]
+    scores = utility.score(data.dev, Parrot(*(f"So the answer is {a}." for a in others)))
+    plain = [a.replace(",", "") == b.replace(",", "") for a, b in zip(answers, others, strict=True)]
+    assert [bool(s.value) for s in scores] == plain
+
+
+@pytest.mark.parametrize("target", ["mine:Whole", "mine:whole", "mine:plain"])
+def test_what_ones_own_code_gives_is_checked(target, folder, data_file):
+    utility, data = load({"kind": "function", "target": target}, folder, data_file)
+    examples = data.dev[:2]
+    assert utility.score(examples, iter((True, Score(2, answer="x")))) == [Score(1.0), Score(2.0, answer="x")]
+    for wrong in (
+        None,
+        3,
+        "ab",
+        [1.0],
+        [1, "2"],
+        [1, None],
+        [1, float("nan")],
+        [1, Score(float("inf"))],
+        {"a": 1, "b": 2},
+    ):
+        with pytest.raises(EvaluationError, match=utility.name):
+            utility.score(examples, wrong)
+
+
+def test_an_object_of_ones_own_keeps_its_ways(folder, data_file):
+    utility, data = load({"kind": "function", "target": "mine:Whole"}, folder, data_file)
+    assert (utility.name, utility.range, utility.aggregate([1.0, 4.0])) == ("whole", (0, 9), 4.0)
+    assert utility.prompt(data.dev[0]) == "Q: " + data.dev[0].question
+
+
+@pytest.mark.parametrize("target", ["mine:Whole", "mine:plain"])
+def test_edited_code_has_another_fingerprint(target, folder, data_file):
+    spec = {"kind": "function", "target": target}
+    before = load(spec, folder, data_file)[0].fingerprint
+    assert load(spec, folder, data_file)[0].fingerprint == before
+    (folder / "mine.py").write_text(MINE + "\n# edited\n")
+    assert load(spec, folder, data_file)[0].fingerprint not in (before, None)
 
 
 def test_an_unknown_name_and_missing_data_are_named(tmp_path):
@@ -120,13 +214,14 @@ def test_a_function_of_ones_own(folder, data_file):
         utility.score(data.dev[:3], Parrot("a", "b"))
 
 
-def test_the_docs_example_works(tmp_path, data_file):
-    """The Python block of docs/utilities.md, as it is."""
-    import re
-    from pathlib import Path
-
+def test_the_docs_examples_work(tmp_path, data_file):
+    """The Python blocks of docs/utilities.md, as they are."""
     text = (Path(__file__).parents[2] / "docs" / "utilities.md").read_text()
-    (tmp_path / "brief.py").write_text(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])
+    manners, brief = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "manners.py").write_text(manners)
+    (tmp_path / "brief.py").write_text(brief)
+    utility, data = load({"kind": "function", "target": "manners:politeness"}, tmp_path, data_file)
+    assert [s.value for s in utility.score(data.dev[:2], Parrot("Thank you!", "7"))] == [1, 0]
     utility, data = load({"kind": "function", "target": "brief:Brief"}, tmp_path, data_file)
     scores = utility.score(data.dev[:2], Parrot("one two", "0123456789 " * 9))
     assert scores[0].value > scores[1].value

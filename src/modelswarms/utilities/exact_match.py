@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.types import Example, Model, Request, Score
 from modelswarms.utilities.parsing import answer_kind, stated_answer
@@ -50,6 +51,14 @@ class ExactMatch:
     def range(self) -> tuple[float, float]:
         """Shares lie between 0 and 1."""
         return 0.0, 1.0
+
+    def unsuited(self, data: DataSet) -> str | None:
+        """Every example needs an answer to compare with."""
+        for split, examples in (("dev", data.dev), ("test", data.test)):
+            for position, example in enumerate(examples):
+                if example.answer is None:
+                    return f"{split}[{position}] has no 'answer'; exact_match compares with it: give the right one."
+        return None
 
     def prompt(self, example: Example) -> str:
         """The template with the example's question."""

@@ -6,10 +6,13 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,14 +21,16 @@ from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.naming import nearest
 from modelswarms.types import Example, Model, Score, Utility
 
-__all__ = ["FunctionUtility", "load_target"]
+__all__ = ["FunctionUtility", "OwnUtility", "load_target"]
+
+_MEMBERS = ("name", "range", "prompt", "aggregate")
 
 
 @dataclass(frozen=True)
 class FunctionUtility:
     """Scores by calling ``function(examples, model)``, which gives one float or Score an example."""
 
-    function: Callable[[Sequence[Example], Model], Sequence[float | Score]]
+    function: Callable[[Sequence[Example], Model], Iterable[float | Score]]
     name: str
     fingerprint: str | None = None
     range: tuple[float, float] | None = None
@@ -36,24 +41,46 @@ class FunctionUtility:
 
     def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
         """What the function gives, as scores. Raises EvaluationError where that is something else."""
-        got = list(self.function(examples, model))
-        if len(got) != len(examples):
-            raise EvaluationError(f"utility {self.name} gave {len(got)} scores for {len(examples)} examples.")
-        return [self._scored(value) for value in got]
+        return _scores(self.function(examples, model), examples, self.name)
 
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean."""
-        return sum(scores) / len(scores)
+        return math.fsum(scores) / len(scores)
 
-    def _scored(self, value: Any) -> Score:
-        if isinstance(value, Score):
-            return value
-        try:
-            return Score(float(value))
-        except (TypeError, ValueError):
-            raise EvaluationError(
-                f"utility {self.name} gave {value!r} for a score; give a number or a Score."
-            ) from None
+
+@dataclass(frozen=True)
+class OwnUtility:
+    """A utility object from the user's file, with what it gives checked and its file fingerprinted."""
+
+    utility: Utility
+    fingerprint: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the object is called."""
+        return self.utility.name
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The object's range."""
+        return self.utility.range
+
+    @property
+    def data(self) -> Any:
+        """The data file that the object brings; None where it brings none."""
+        return getattr(self.utility, "data", None)
+
+    def prompt(self, example: Example) -> str:
+        """The object's prompt."""
+        return self.utility.prompt(example)
+
+    def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
+        """What the object gives, as scores. Raises EvaluationError where that is something else."""
+        return _scores(self.utility.score(examples, model), examples, self.name)
+
+    def aggregate(self, scores: Sequence[float]) -> float:
+        """The object's aggregate."""
+        return self.utility.aggregate(scores)
 
 
 def load_target(target: str, folder: Path) -> Utility:
@@ -67,25 +94,75 @@ def load_target(target: str, folder: Path) -> Utility:
     name, colon, attribute = target.partition(":")
     if not colon or not name or not attribute:
         raise ConfigError(f"utility.target: {target!r} is not allowed; write module:attribute.")
-    module = _module(name, folder)
+    module = _module(name, folder.resolve())
     if not hasattr(module, attribute):
         public = [key for key in vars(module) if not key.startswith("_")]
         raise ConfigError(f"utility.target: {name} has no {attribute!r}; {nearest(attribute, public)}")
     found = getattr(module, attribute)
     if inspect.isclass(found):
-        try:
-            found = found()
-        except TypeError as error:
-            raise ConfigError(f"utility.target: {target} cannot be made without arguments ({error}).") from None
+        found = _made(found, target)
     if callable(getattr(found, "score", None)):
-        missing = [key for key in ("name", "range", "prompt", "aggregate") if not hasattr(found, key)]
-        if missing:
-            raise ConfigError(f"utility.target: {target} lacks {', '.join(missing)}; see docs/utilities.md.")
-        utility: Utility = found
-        return utility
+        _check_members(found, target)
+        own = getattr(found, "fingerprint", None)
+        return OwnUtility(found, own if isinstance(own, str) else _fingerprint(module))
     if callable(found):
         return FunctionUtility(found, target, _fingerprint(module))
     raise ConfigError(f"utility.target: {target} is a {type(found).__name__}; give a function or a utility class.")
+
+
+def _made(cls: type, target: str) -> Any:
+    try:
+        inspect.signature(cls).bind()
+    except TypeError as error:
+        raise ConfigError(f"utility.target: {target} cannot be made without arguments ({error}).") from None
+    except ValueError:
+        pass  # a class without a signature that Python can tell
+    try:
+        return cls()
+    except Exception as error:
+        raise ConfigError(f"utility.target: making {target} failed ({type(error).__name__}: {error}).") from error
+
+
+def _check_members(found: Any, target: str) -> None:
+    missing = [key for key in _MEMBERS if not hasattr(found, key)]
+    if missing:
+        raise ConfigError(f"utility.target: {target} lacks {', '.join(missing)}; see docs/utilities.md.")
+    if not isinstance(found.name, str) or not found.name:
+        raise ConfigError(f"utility.target: {target}.name is {found.name!r}; give a text.")
+    if found.range is None:
+        return
+    try:
+        low, high = map(float, found.range)
+        fits = math.isfinite(low) and math.isfinite(high) and low < high
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ConfigError(
+            f"utility.target: {target}.range is {found.range!r}; give two finite numbers, the lower first, or None."
+        )
+
+
+def _scores(given: Any, examples: Sequence[Example], name: str) -> list[Score]:
+    """One score an example out of whatever a user's code gave."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise EvaluationError(f"utility {name} gave {given!r}; give a list with one score an example.")
+    values = list(given)
+    if len(values) != len(examples):
+        raise EvaluationError(f"utility {name} gave {len(values)} scores for {len(examples)} examples.")
+    return [_score(value, example, name) for value, example in zip(values, examples, strict=True)]
+
+
+def _score(value: Any, example: Example, name: str) -> Score:
+    number = value.value if isinstance(value, Score) else value
+    try:
+        number = math.nan if isinstance(number, str) else float(number)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise EvaluationError(
+            f"utility {name} gave {value!r} for example {example.id}; give a finite number or a Score."
+        )
+    return replace(value, value=number) if isinstance(value, Score) else Score(number)
 
 
 def _module(name: str, folder: Path) -> ModuleType:
@@ -94,17 +171,29 @@ def _module(name: str, folder: Path) -> ModuleType:
         with _importable(folder):
             return _from_file(name, path) if path.is_file() else importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name in (name, name.split(".")[0]):
+        if error.name not in (name, name.split(".")[0]):
             raise ConfigError(
-                f"utility.target: no module {name!r} in {folder} nor installed; check the name."
+                f"utility.target: {name} needs {error.name!r}, which is not installed; install it."
             ) from None
-        raise ConfigError(f"utility.target: {name} needs {error.name!r}, which is not installed; install it.") from None
+        close = get_close_matches(name, [file.stem for file in folder.glob("*.py")], n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else "check the name."
+        raise ConfigError(f"utility.target: no module {name!r} in {folder} nor installed; {remedy}") from None
     except SyntaxError as error:
         raise ConfigError(
             f"utility.target: {error.filename}, line {error.lineno}: {error.msg}; mend the file."
         ) from None
-    except Exception as error:
-        raise ConfigError(f"utility.target: importing {name} failed ({type(error).__name__}: {error}).") from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"utility.target: importing {name} failed at {_place(error, folder)} ({type(error).__name__}: {error}); "
+            "mend the file."
+        ) from error
+
+
+def _place(error: BaseException, folder: Path) -> str:
+    """The last line of the user's own that an error passed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)] or frames
+    return f"{own[-1].filename}, line {own[-1].lineno}"
 
 
 def _from_file(name: str, path: Path) -> ModuleType:
@@ -117,6 +206,9 @@ def _from_file(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up while it is made
     try:
         spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)  # half a module is none
+        raise
     finally:
         if before is not None:
             sys.modules[name] = before
@@ -125,11 +217,13 @@ def _from_file(name: str, path: Path) -> ModuleType:
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
+    importlib.invalidate_caches()  # a file written a moment ago is seen
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
 
 
 def _fingerprint(module: ModuleType) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, Protocol, get_type_hints, runtime_checkable
 
 from modelswarms import zoo
 from modelswarms.datasets import DataSet, read_dataset
-from modelswarms.errors import ConfigError
+from modelswarms.errors import ConfigError, DataError
 from modelswarms.naming import nearest
 from modelswarms.types import Utility
 from modelswarms.utilities.exact_match import ExactMatch
@@ -18,6 +18,15 @@ from modelswarms.utilities.function import load_target
 __all__ = ["KINDS", "NAMES", "load_utility"]
 
 Keys = Mapping[str, Any]
+
+
+@runtime_checkable
+class _Particular(Protocol):
+    """A utility that needs more of its data than the schema does."""
+
+    def unsuited(self, data: DataSet) -> str | None:
+        """What is wrong with the data, and the remedy; None where nothing is."""
+        ...
 
 
 def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
@@ -29,7 +38,7 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
 
     Raises:
         ConfigError: the name, kind or a key is unknown, or a value is not allowed.
-        DataError: the data cannot be read.
+        DataError: the data cannot be read, or lacks what the utility needs.
     """
     if isinstance(spec, str):
         if spec in NAMES:
@@ -39,7 +48,9 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
                 f"utility: unknown name {spec!r}; {nearest(spec, NAMES)} Or write {{kind: ..., data: ...}}."
             )
         spec = {"kind": "function", "target": spec}
-    kind = str(spec.get("kind"))
+    if "kind" not in spec:
+        raise ConfigError(f"utility.kind: not given; write one of {', '.join(KINDS)}.")
+    kind = str(spec["kind"])
     if kind not in KINDS:
         raise ConfigError(f"utility.kind: unknown kind {kind!r}; {nearest(kind, KINDS)}")
     folder = Path(spec.get("folder") or folder)
@@ -48,7 +59,12 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
     data = spec.get("data") or getattr(utility, "data", None)
     if not isinstance(data, str | Path):
         raise ConfigError("utility.data: no data file is given; write utility: {kind: ..., data: my.json}.")
-    return utility, read_dataset(folder / data)
+    path = folder / Path(data).expanduser()
+    content = read_dataset(path)
+    problem = utility.unsuited(content) if isinstance(utility, _Particular) else None
+    if problem:
+        raise DataError(f"{path}: {problem}")
+    return utility, content
 
 
 def _zoo() -> tuple[Utility, DataSet]:
@@ -60,7 +76,7 @@ def _exact_match(given: Keys, folder: Path) -> Utility:
     known = [f.name for f in fields(ExactMatch) if f.name != "name"]
     for key, value in given.items():
         if key not in known:
-            raise ConfigError(f"unknown key 'utility.{key}'; {nearest(key, ['kind', 'data', *known])}")
+            raise ConfigError(f"unknown key 'utility.{key}'; {nearest(str(key), ['kind', 'data', *known])}")
         if key == "which" and value not in ("first", "last"):
             raise ConfigError(f"utility.which: {value!r} is not allowed; give 'first' or 'last'.")
         if key == "stop":
@@ -75,7 +91,7 @@ def _exact_match(given: Keys, folder: Path) -> Utility:
 def _function(given: Keys, folder: Path) -> Utility:
     for key in given:
         if key != "target":
-            raise ConfigError(f"unknown key 'utility.{key}'; {nearest(key, ['kind', 'data', 'target'])}")
+            raise ConfigError(f"unknown key 'utility.{key}'; {nearest(str(key), ['kind', 'data', 'target'])}")
     target = given.get("target")
     if not isinstance(target, str):
         raise ConfigError("utility.target: not given; write target: module:attribute.")
