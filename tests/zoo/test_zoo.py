@@ -8,6 +8,7 @@ import networkx as nx
 import pytest
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from modelswarms import zoo
@@ -78,6 +79,37 @@ def test_every_word_is_known_to_the_tokenizer():
         assert tokenizer.unk_token_id not in ids
         lengths.append(len(ids))
     assert sum(lengths[: len(DATA["dev"])]) <= 25_000  # what the demo can afford
+
+
+def test_the_data_are_bf16_and_name_no_folder_of_ours():
+    folders = [zoo.base_path(), *zoo.expert_paths().values()]
+    assert len(folders) == 11
+    for folder in folders:
+        for file in folder.glob("*.json"):
+            if file.name != "tokenizer.json":
+                assert not re.search(r'"(/|~|[A-Za-z]:\\)', file.read_text()), file
+        (weights,) = folder.glob("*.safetensors")
+        with safe_open(weights, "pt") as tensors:
+            assert {tensors.get_slice(name).get_dtype() for name in tensors.keys()} == {"BF16"}  # noqa: SIM118
+    for folder in folders[1:]:
+        assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == (
+            "modelswarms-zoo/base"
+        )
+
+
+def test_every_expert_loads_with_peft_and_moves_every_linear_layer():
+    base = AutoModelForCausalLM.from_pretrained(zoo.base_path(), dtype=torch.float32)
+    linear = [
+        name for name, module in base.named_modules() if isinstance(module, torch.nn.Linear) and name != "lm_head"
+    ]
+    names = list(zoo.expert_paths())
+    model = PeftModel.from_pretrained(base, zoo.expert_paths()[names[0]], adapter_name=names[0])
+    for name in names[1:]:
+        model.load_adapter(zoo.expert_paths()[name], adapter_name=name)
+    for layer in linear:
+        module = model.base_model.model.get_submodule(layer)
+        for name in names:
+            assert module.get_delta_weight(name).abs().max() > 0, (layer, name)
 
 
 def test_the_wording_is_nlgraphs(shared):
