@@ -112,7 +112,7 @@ class Swarm:
             raise AskTellError(f"tell: {id!r} is not waiting for a value; tell the ids that ask gave last.")
         number = _number(id, value)
         self._told[id] = number
-        if number is not None or (isinstance(value, Evaluation) and value.bounds and not value.failure):
+        if number is not None or _bounded(value):
             self._evaluated.add(id)
         if len(self._told) == len(self._batch):
             self._close()
@@ -239,7 +239,9 @@ class Swarm:
             self._absorb()
 
     def _close(self) -> None:
-        if self._evaluated:
+        valued = any(number is not None for number in self._told.values())
+        # bounds alone are enough once there is a best to compare with, but not at the start
+        if valued or (self._evaluated and self._state.global_best is not None):
             self._absorb()
         else:
             self._phase = "failed"
@@ -307,4 +309,13 @@ def _number(id: str, value: float | Evaluation | None) -> float | None:
         raise AskTellError(
             f"tell: the value of {id!r} is a {type(value).__name__}; tell a number, None or an Evaluation."
         )
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number that is larger than any float is as good as infinite
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _bounded(value: float | Evaluation | None) -> bool:
+    """Whether the candidate was evaluated far enough to know that it changes nothing."""
+    return isinstance(value, Evaluation) and value.value is None and bool(value.bounds) and not value.failure

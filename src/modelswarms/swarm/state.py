@@ -22,6 +22,9 @@ class Extreme:
     particle: int
     position: Array
 
+    def __post_init__(self) -> None:
+        self.position.flags.writeable = False
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
