@@ -1,14 +1,14 @@
+"""The batch plan: every example once, in blocks of like length that fit."""
+
+from __future__ import annotations
+
 import json
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelswarms import ExpertSpace, zoo
-from modelswarms.engines import ScriptedEngine, make_plan
-from modelswarms.testing import check_engine
-from modelswarms.types import LoglikelihoodRequest, Request
+from modelswarms.engines import make_plan
 
 
 @given(st.lists(st.integers(0, 300), max_size=80), st.integers(1, 1000))
@@ -30,19 +30,18 @@ def test_blocks_are_as_full_as_they_can_be(lengths):
         assert (len(block) + 1) * lengths[following[0]] > 100
 
 
-def test_no_budget_is_refused():
-    with pytest.raises(ValueError, match="block_tokens"):
-        make_plan([1], 0)
+@given(st.lists(st.integers(1, 4), max_size=40))
+def test_ties_stay_in_the_order_of_the_data(lengths):
+    flat = [i for block in make_plan(lengths, 9) for i in block]
+    assert flat == sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
 
 
-def test_a_scripted_engine_keeps_the_contract():
-    space = ExpertSpace.load(dict(list(zoo.expert_paths().items())[:2]))
-    engine = ScriptedEngine(lambda prompt, a: f"{prompt.split()[-1]} {a.sum():.2f} end")
-    check_engine(engine, space, ["one two", "three"])
-    with engine.bind(np.array([0.5, 0.25])) as model:
-        (response,) = model.generate([Request("say it", stop=(" end",))])
-        assert response.text == "it 0.75"
-        sure, unsure = model.loglikelihood(
-            [LoglikelihoodRequest("it", "it 0.75 end"), LoglikelihoodRequest("it", "no")]
-        )
-        assert sure.logprob > unsure.logprob
+def test_no_examples_have_no_blocks_and_a_long_one_has_its_own():
+    assert make_plan([], 10) == ()
+    assert make_plan([50, 3, 3, 99], 10) == ((1, 2), (0,), (3,))
+
+
+@pytest.mark.parametrize("budget", [0, -5])
+def test_no_budget_is_refused(budget):
+    with pytest.raises(ValueError, match=rf"block_tokens: {budget} .*above 0"):
+        make_plan([1], budget)

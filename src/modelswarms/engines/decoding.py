@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from modelswarms.errors import EngineError
 from modelswarms.types import Request
 
 __all__ = ["Decoded", "greedy", "last_logits"]
@@ -31,6 +32,9 @@ def last_logits(
 
     Padding is masked and positions count from each row's own first token, so a row's logits do not
     depend on the others. Also gives the attention mask and the key-value cache.
+
+    Raises:
+        EngineError: the architecture keeps no key-value cache.
     """
     longest = max(len(row) for row in rows)
     ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows], device=model.device)
@@ -38,25 +42,38 @@ def last_logits(
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     kept = {"logits_to_keep": keep} if _takes_logits_to_keep(model) else {}
     out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=cache, **kept)
-    return out.logits[:, -keep:].float(), mask, out.past_key_values if cache else None
+    past = getattr(out, "past_key_values", None)
+    if cache and past is None:
+        raise EngineError(
+            f"{type(model).__name__} keeps no key-value cache, so only one new token can be asked of it; "
+            "set max_new_tokens to 1, or give another base."
+        )
+    return out.logits[:, -keep:].float(), mask, past
 
 
 def greedy(
     model: Any, tokenizer: Any, rows: Sequence[Sequence[int]], requests: Sequence[Request], pad: int, ends: set[int]
 ) -> list[Decoded]:
-    """Decodes all rows together until each has ended: by end-of-text, a stop string, or its limit."""
+    """Decodes all rows together until each has ended: by end-of-text, a stop string, or its limit.
+
+    Raises:
+        EngineError: the model computes no numbers to choose by, as weights far outside their range do.
+    """
     decoded = [Decoded(ended=request.max_new_tokens < 1) for request in requests]
     several = any(request.max_new_tokens > 1 for request in requests)
     logits, mask, cache = last_logits(model, rows, pad, cache=several)
     while True:
-        best = torch.topk(logits[:, -1], 2, dim=-1)
+        best = torch.topk(logits[:, -1], 2, dim=-1)  # NaN counts as the highest
+        if not best.values[:, 0].isfinite().all():
+            raise EngineError("the model's logits are not finite; these coefficients, or this dtype, overflow.")
         chosen = best.indices[:, 0].tolist()
         margins = (best.values[:, 0] - best.values[:, 1]).tolist()
         for row, request, token, margin in zip(decoded, requests, chosen, margins, strict=True):
             _take(row, request, token, margin, tokenizer, ends)
         if all(row.ended for row in decoded):
             return decoded
-        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+        going = mask.new_tensor([[not row.ended] for row in decoded])  # ended rows stay within the context
+        mask = torch.cat([mask, going], dim=1)
         position = mask.sum(1, keepdim=True) - 1
         step = torch.tensor([[token] for token in chosen], device=model.device)
         out = model(

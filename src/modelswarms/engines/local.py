@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 BLOCK_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
 
+PAD = 0
+"""Any token will do where it is masked; the tokenizer's own may be one that the model has no row for."""
+
 
 class LocalEngine:
     """Runs transformers in this process.
@@ -48,6 +51,7 @@ class LocalEngine:
         self._model: Any = None
         self._tokenizer: Any = None
         self._weights: ResidentWeights | None = None
+        self._bound: _BoundModel | None = None
 
     def start(self, space: ExpertSpace) -> None:
         """Loads the base, once. Raises ExpertError where it cannot be loaded, or the experts do not fit."""
@@ -58,6 +62,7 @@ class LocalEngine:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Length of each text in tokens. Raises DataError for one that the model cannot take in."""
+        self._started()
         lengths = [len(ids) for ids in self._encoded(list(texts))]
         for text, length in zip(texts, lengths, strict=True):
             if length >= self._context:
@@ -73,15 +78,21 @@ class LocalEngine:
 
     @contextmanager
     def bind(self, coefficients: Array | None) -> Iterator[Model]:
-        """A model with the weights at ``coefficients``; the one before it must not be used any more."""
-        if self._weights is None:
-            raise EngineError("the engine was not started; call start(space) first.")
-        self._weights.set(coefficients)
-        bound = _BoundModel(self)
+        """A model with the weights at ``coefficients``, one at a time.
+
+        Raises:
+            EngineError: the engine was not started, or a model is bound already.
+            ExpertError: wrong number of coefficients, or one that is not finite.
+        """
+        weights = self._started()
+        if self._bound is not None:
+            raise EngineError("a model is bound already; leave its 'with engine.bind(...)' first.")
+        weights.set(coefficients)
+        self._bound = bound = _BoundModel(self)
         try:
             yield bound
         finally:
-            bound.released = True
+            self._release(bound)
 
     def describe(self) -> dict[str, object]:
         return {
@@ -94,18 +105,25 @@ class LocalEngine:
         }
 
     def close(self) -> None:
+        if self._bound is not None:
+            self._release(self._bound)
         self._model = self._tokenizer = self._weights = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _started(self) -> ResidentWeights:
+        if self._weights is None:
+            raise EngineError("the engine was not started, or was closed; call start(space) first.")
+        return self._weights
+
+    def _release(self, bound: _BoundModel) -> None:
+        bound.released = True
+        if self._bound is bound:
+            self._bound = None
+
     @property
     def _context(self) -> int:
         return int(getattr(self._model.config.get_text_config(), "max_position_embeddings", None) or 2**31)
-
-    @property
-    def _pad(self) -> int:
-        """Any token will do where it is masked."""
-        return int(self._tokenizer.pad_token_id or 0)
 
     @property
     def _ends(self) -> set[int]:
@@ -132,7 +150,7 @@ class LocalEngine:
         responses: list[Response | None] = [None] * len(requests)
         for block in make_plan([len(row) for row in rows], self.block_tokens):
             asked = [requests[i] for i in block]
-            decoded = greedy(self._model, self._tokenizer, [rows[i] for i in block], asked, self._pad, self._ends)
+            decoded = greedy(self._model, self._tokenizer, [rows[i] for i in block], asked, PAD, self._ends)
             for i, said in zip(block, decoded, strict=True):
                 responses[i] = Response(said.text, len(rows[i]), len(said.tokens), said.margin)
         return [r for r in responses if r is not None]
@@ -148,7 +166,7 @@ class LocalEngine:
         answers: list[Loglikelihood | None] = [None] * len(requests)
         for block in make_plan([len(row) for row in rows], self.block_tokens):
             keep = max(len(rows[i]) - contexts[i] for i in block) + 1
-            logits, _, _ = last_logits(self._model, [rows[i] for i in block], self._pad, keep)
+            logits, _, _ = last_logits(self._model, [rows[i] for i in block], PAD, keep)
             logprobs = torch.log_softmax(logits, dim=-1)
             for k, i in enumerate(block):
                 answers[i] = _read_off(logprobs[k], rows[i][contexts[i] :])
@@ -192,6 +210,8 @@ def _read_off(logprobs: torch.Tensor, continuation: Sequence[int]) -> Loglikelih
     window = logprobs[-len(continuation) - 1 : -1]
     tokens = torch.tensor(continuation, device=window.device)
     chosen = window.gather(1, tokens[:, None])[:, 0]
+    if chosen.isnan().any():
+        raise EngineError("the model's logits are not finite; these coefficients, or this dtype, overflow.")
     return Loglikelihood(float(chosen.sum()), bool((window.argmax(1) == tokens).all()), len(continuation))
 
 

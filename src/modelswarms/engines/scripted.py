@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelswarms.errors import EngineError
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model, Request, Response
 
@@ -29,10 +30,10 @@ class ScriptedEngine:
 
     def __init__(self, answer: Answer, block_tokens: int = 256) -> None:
         self._answer, self._block_tokens = answer, block_tokens
-        self._n = 0
+        self._space: ExpertSpace | None = None
 
     def start(self, space: ExpertSpace) -> None:
-        self._n = space.n
+        self._space = space
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
@@ -43,25 +44,36 @@ class ScriptedEngine:
 
     @contextmanager
     def bind(self, coefficients: Array | None) -> Iterator[Model]:
-        yield _ScriptedModel(self._answer, np.zeros(self._n) if coefficients is None else coefficients)
+        """Raises EngineError before the start, ExpertError for coefficients that are not n finite numbers."""
+        if self._space is None:
+            raise EngineError("the engine was not started, or was closed; call start(space) first.")
+        values = np.zeros(self._space.n) if coefficients is None else self._space.coefficients(coefficients)
+        bound = _ScriptedModel(self._answer, values)
+        try:
+            yield bound
+        finally:
+            bound.released = True
 
     def describe(self) -> dict[str, object]:
         return {"kind": "scripted"}
 
     def close(self) -> None:
-        """Nothing is held."""
+        self._space = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _ScriptedModel:
     answer: Answer
     coefficients: Array
+    released: bool = False
 
     def generate(self, requests: Sequence[Request]) -> list[Response]:
+        self._check_held()
         return [self._response(request) for request in requests]
 
     def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
         """Certain of the scripted answer, and unlikely of everything else."""
+        self._check_held()
         said = [self.answer(request.context, self.coefficients) for request in requests]
         return [
             Loglikelihood(0.0 if text == r.continuation else -10.0, text == r.continuation, len(r.continuation.split()))
@@ -70,6 +82,10 @@ class _ScriptedModel:
 
     def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
         return "".join(f"{m['role']}: {m['content']}\n" for m in messages) + "assistant:"
+
+    def _check_held(self) -> None:
+        if self.released:
+            raise EngineError("this model was released; use it inside its 'with engine.bind(...)' only.")
 
     def _response(self, request: Request) -> Response:
         text = self.answer(request.prompt, self.coefficients)

@@ -22,11 +22,11 @@ class ResidentWeights:
         space: the experts.
 
     Raises:
-        ExpertError: the model has no such matrix, or one of another shape.
+        ExpertError: the model has no such matrix, one of another shape, or one that other layers use too.
     """
 
     def __init__(self, model: torch.nn.Module, space: ExpertSpace) -> None:
-        self._combine, self._n = space.combine, space.n
+        self._space, self._combine = space, space.combine
         self._places: list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self._scaling = space.adapters[0].scaling
         for module in space.modules:
@@ -38,12 +38,16 @@ class ResidentWeights:
 
     @torch.inference_mode()
     def set(self, coefficients: Array | None) -> None:
-        """Makes the weights those at ``coefficients``, (n,); None is the base."""
+        """Makes the weights those at ``coefficients``, (n,) or (1, n); None is the base.
+
+        Raises:
+            ExpertError: wrong number of coefficients, or one that is not finite.
+        """
         if coefficients is None:
             for weight, original, _, _ in self._places:
                 weight.data.copy_(original)
             return
-        values = torch.from_numpy(coefficients.copy()).float()
+        values = torch.tensor(self._space.coefficients(coefficients), dtype=torch.float32)
         for weight, original, a, b in self._places:
             change = self._change(values.to(weight.device), a, b)
             weight.data.copy_(change.add_(original))
@@ -89,5 +93,10 @@ def _weight(model: torch.nn.Module, module: str, space: ExpertSpace) -> torch.nn
         raise ExpertError(
             f"expert {owner.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, the base's is "
             f"{tuple(weight.shape)}; it was made from another base."
+        )
+    if sum(parameter is weight for _, parameter in model.named_parameters(remove_duplicate=False)) > 1:
+        raise ExpertError(
+            f"expert {owner.name}: changes {module}, whose weights the base uses in another layer as well, so that "
+            "the change cannot be added to one of them; leave the expert out, or train it without it."
         )
     return weight
