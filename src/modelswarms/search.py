@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelswarms.baselines import RandomSearch
+from modelswarms.baselines import Freedom, RandomSearch
 from modelswarms.config import (
     SearchConfig,
     anchored,
@@ -23,7 +23,7 @@ from modelswarms.evaluator import Evaluator, StageTimes
 from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
 from modelswarms.reports.result import RunResult, build_result
 from modelswarms.runs import RunFolder
-from modelswarms.swarm import Swarm
+from modelswarms.swarm import Swarm, SwarmConfig
 from modelswarms.types import Candidate, Evaluation, Searcher
 from modelswarms.watching import Silent, Watcher
 
@@ -128,7 +128,7 @@ def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: 
             raise SearchFailedError(f"no candidate has a value; see the failures in {run.path / 'journal.jsonl'}.")
         finalists = [best, best_single(evaluator, swarm, len(names))]
         if config.random_search:
-            randoms = RandomSearch(len(names), asked, config.seed, free_sum=config.swarm.free_sum)
+            randoms = RandomSearch(len(names), asked, config.seed, freedom=_freedom(config.swarm))
             _value_all(randoms, evaluator, watch, "random_search")
             finalists += [randoms.best] if randoms.best else []
         if config.test == "best" and prepared.data.test:
@@ -155,6 +155,13 @@ def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: 
             searcher.tell(evaluation.candidate, evaluation)
             watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
     return asked
+
+
+def _freedom(swarm: SwarmConfig) -> Freedom:
+    """What random search is given, to be compared with the swarm."""
+    if swarm.populate and swarm.populate_by == "subsets":
+        return "subsets"
+    return "stretched" if swarm.free_sum else "simplex"
 
 
 def best_single(evaluator: Evaluator, swarm: Swarm, n_experts: int) -> Candidate:

@@ -1,11 +1,10 @@
 """The method in weight space, written from the paper's equations: real tensors, moved one by one.
 
 Independent of the package but for its draws and its settings: positions here are weights, not coefficients.
+Draws of each coefficient need experts that are the unit vectors, whose weights are their coefficients.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -17,6 +16,7 @@ class WeightSpaceSwarm:
 
     def __init__(self, experts: list[list[np.ndarray]], config: SwarmConfig, seed: int) -> None:
         self.config, self.seed, self.iteration = config, seed, 0
+        self.width = len(experts) if config.draws_per == "coefficient" else 1
         self.x = [[t.copy() for t in expert] for expert in experts]
         if config.include_base:
             self.x.append([np.zeros_like(t) for t in experts[0]])
@@ -38,6 +38,9 @@ class WeightSpaceSwarm:
     def _add_pairs(self, experts: list[list[np.ndarray]]) -> None:
         starts, total = list(self.x), self.config.particles
         missing = total - len(starts)
+        if self.config.populate_by == "subsets":
+            self._add_subsets(experts, missing, total)
+            return
         if self.config.populate_by == "sums":
             pairs = [(i, j) for i in range(len(experts)) for j in range(i + 1, len(experts))]
             order = sorted(range(len(pairs)), key=lambda k: uniforms(self.seed, 0, len(pairs))[k])
@@ -52,10 +55,26 @@ class WeightSpaceSwarm:
             w *= 2 if self.config.rules == "original" else 1
             self.x.append([w * s + (1 - w) * t for s, t in zip(starts[a], starts[b], strict=True)])
 
+    def _add_subsets(self, experts: list[list[np.ndarray]], missing: int, total: int) -> None:
+        n = len(experts)
+        rest = [float(u) for u in uniforms(self.seed, 0, 4 * total + max(missing, 0) * (n + 1))[4 * total :]]
+        for _ in range(missing if n > 1 else 0):
+            size, *keys = rest[: n + 1]
+            del rest[: n + 1]
+            count = 2 + int(size * (max(2, n // 2 + 1) - 1))
+            members = sorted(range(n), key=keys.__getitem__)[:count]
+            self.x.append([np.sum([experts[m][k] for m in members], axis=0) for k in range(len(experts[0]))])
+
+    def _leader(self, k: int) -> np.ndarray:
+        if self.config.leaders == 1:
+            return self.g[1][k]
+        ranked = sorted((p for p in self.p if p is not None), key=lambda p: -p[0])[: self.config.leaders]
+        return sum(p[1][k] for p in ranked) / len(ranked)
+
     def asked(self) -> list[int]:
         if self.iteration == 0:
             return list(range(len(self.x)))
-        d = draws(self.seed, self.iteration, len(self.x))
+        d = draws(self.seed, self.iteration, len(self.x), self.width)
         if d.iteration_dropout < self.config.dropout_k:
             return []
         return [i for i in range(len(self.x)) if d.particle_dropout[i] >= self.config.dropout_n]
@@ -90,22 +109,22 @@ class WeightSpaceSwarm:
 
     def move(self) -> None:
         cfg = self.config
-        d = draws(self.seed, self.iteration + 1, len(self.x))
+        d = draws(self.seed, self.iteration + 1, len(self.x), self.width)
         for i in range(len(self.x)):
             if cfg.restart and self.stale[i] >= cfg.restart_patience and self.p[i] is not None:
                 self.x[i] = [t.copy() for t in self.p[i][1]]
                 self.v[i] = [np.zeros_like(t) for t in self.x[i]]
                 if cfg.rules == "fixed":
                     self.stale[i] = 0
-            r = [float(u) for u in d.weights[i]] if cfg.weight_randomness else [1.0] * 4
+            r = list(d.weights[i]) if cfg.weight_randomness else [np.ones(1)] * 4
             phi = [cfg.inertia, cfg.cognitive_coeff, cfg.social_coeff, cfg.repel_coeff if cfg.repel else 0.0]
-            total = math.fsum(a * b for a, b in zip(r, phi, strict=True))
+            total = sum(a * b for a, b in zip(r, phi, strict=True))
             for k, t in enumerate(self.x[i]):
                 own = t if self.p[i] is None else self.p[i][1][k]
                 moved = (
                     r[0] * phi[0] * self.v[i][k]
                     + r[1] * phi[1] * (own - t)
-                    + r[2] * phi[2] * (self.g[1][k] - t)
+                    + r[2] * phi[2] * (self._leader(k) - t)
                     - r[3] * phi[3] * (self.w[1][k] - t)
                 )
                 self.v[i][k] = moved / total

@@ -19,13 +19,23 @@ CASES = {
     **{f"preset {name}": replace(config, particles=9, max_iterations=25) for name, config in PRESETS.items()},
     **{
         f"{rules}, {velocity}, {by}, base {base}": SwarmConfig(
-            rules=rules, starting_velocity=velocity, populate_by=by, include_base=base, **SHORT
+            rules=rules,
+            starting_velocity=velocity,
+            populate_by=by,
+            include_base=base,
+            draws_per="particle",
+            leaders=1,
+            **SHORT,
         )
         for rules in ("fixed", "original")
         for velocity in ("random", "zero", "best")
-        for by in ("interpolation", "sums")
+        for by in ("interpolation", "sums", "subsets")
         for base in (False, True)
     },
+    "draws per particle": SwarmConfig(draws_per="particle", **SHORT),
+    "a leader": SwarmConfig(leaders=1, **SHORT),
+    "more leaders than particles": SwarmConfig(leaders=50, **SHORT),
+    "draws per coefficient, interpolations": SwarmConfig(populate_by="interpolation", include_base=False, **SHORT),
     "no repel": SwarmConfig(repel=False, **SHORT),
     "no restart": SwarmConfig(restart=False, **SHORT),
     "no randomness": SwarmConfig(weight_randomness=False, **SHORT),
@@ -42,7 +52,9 @@ CASES = {
 }
 
 
-def experts(count: int) -> list[list[np.ndarray]]:
+def experts(count: int, config: SwarmConfig | None = None) -> list[list[np.ndarray]]:
+    if config is not None and config.draws_per == "coefficient":
+        return [[row] for row in np.eye(count)]
     generator = np.random.default_rng(11)
     return [[generator.normal(size=shape) for shape in ((3, 4), (5,), (2, 2, 2))] for _ in range(count)]
 
@@ -83,7 +95,7 @@ def bests_the_same(swarm: Swarm, reference: WeightSpaceSwarm, tensors: list[list
 @pytest.mark.parametrize("seed", [0, 2**62])
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)
 def test_positions_are_those_of_the_weights(config, seed, failing):
-    tensors = experts(5)
+    tensors = experts(5, config)
     target = in_weights(np.array([0.7, 0.9, -0.1, 0.0, 0.0]), tensors)
     reference, swarm = WeightSpaceSwarm(tensors, config, seed), Swarm(5, config, seed)
     while True:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from modelswarms import AskTellError, ConfigError, Evaluation, SearchFailedError
 from modelswarms.swarm import PRESETS, Swarm, SwarmConfig, draws, uniforms
 
-AFFINE = SwarmConfig(populate_by="interpolation", include_base=False, particles=8, max_iterations=12)
+AFFINE = replace(PRESETS["paper"], particles=8, max_iterations=12)
 SLOW = SwarmConfig(particles=8, max_iterations=12, patience=100)
 
 
@@ -110,7 +110,8 @@ def test_what_failed_is_never_a_best_or_a_worst(seed, fates):
 @pytest.mark.parametrize("config", [AFFINE, SLOW, replace(SLOW, starting_velocity="best"), replace(SLOW, repel=False)])
 def test_every_move_is_a_convex_mix_of_four_terms(config):
     """From outside: weights between 0 and 1 that sum to 1 give the move, and they are eq. (1)'s."""
-    config = replace(config, restart=False)
+    config = replace(config, restart=False, leaders=1)
+    width = 4 if config.draws_per == "coefficient" else 1
     swarm = Swarm(4, config, seed=2)
     run(swarm, batches=1)
     for _ in range(6):
@@ -119,7 +120,9 @@ def test_every_move_is_a_convex_mix_of_four_terms(config):
         after = swarm.state
         if swarm.done:
             break
-        weights = draws(2, after.iteration, len(before.position)).weights * np.array(config.coefficients)
+        weights = (
+            draws(2, after.iteration, len(before.position), width).weights * np.array(config.coefficients)[:, None]
+        )
         weights = weights / weights.sum(axis=1, keepdims=True)
         assert (weights >= 0).all()
         np.testing.assert_allclose(weights.sum(axis=1), 1)
@@ -127,7 +130,7 @@ def test_every_move_is_a_convex_mix_of_four_terms(config):
         moved = (after.position - x) / before.step_length
         terms = (before.velocity, before.personal_best - x, before.global_best.position - x,
                  x - before.global_worst.position)  # fmt: skip
-        mixed = sum(w[:, None, None] * term for w, term in zip(weights.T, terms, strict=True))
+        mixed = sum(w[:, None, :] * term for w, term in zip(np.moveaxis(weights, 1, 0), terms, strict=True))
         np.testing.assert_allclose(moved, mixed, atol=1e-9)
 
 
@@ -180,10 +183,34 @@ def test_weights_of_interpolations_lie_between_0_and_1():
 
 
 def test_sums_are_distinct_pairs_first():
-    starts = [tuple(c.coefficients) for c in Swarm(4, SwarmConfig(particles=11, include_base=False)).ask()]
+    starts = [
+        tuple(c.coefficients) for c in Swarm(4, SwarmConfig(particles=11, include_base=False, populate_by="sums")).ask()
+    ]
     assert len(set(starts[4:10])) == 6
     assert starts[10] == starts[4]
     assert all(sum(row) == 2 for row in starts[4:])
+
+
+@given(st.integers(0, 2**32), st.integers(2, 12))
+@settings(max_examples=25, deadline=None)
+def test_subsets_are_of_two_up_to_half_and_one_more(seed, n):
+    starts = np.array([c.coefficients for c in Swarm(n, SwarmConfig(particles=n + 40), seed=seed).ask()])[n + 1 :]
+    assert set(starts.ravel()) <= {0.0, 1.0}
+    assert set(starts.sum(axis=1)) <= set(range(2, max(2, n // 2 + 1) + 1))
+    assert len(starts) == 39
+    if n > 3:
+        assert len(set(starts.sum(axis=1))) > 1
+        assert starts.sum(axis=0).min() > 0  # nobody is left out
+
+
+def test_leaders_pull_to_the_mean_of_the_best_personal_bests():
+    config = SwarmConfig(particles=6, leaders=2, inertia=0, cognitive_coeff=0, repel=False, max_iterations=1)
+    swarm = Swarm(4, config)
+    starts = swarm.ask()
+    for candidate, value in zip(starts, [0.1, 0.9, 0.9, 0.2, 0.3, 0.9], strict=True):
+        swarm.tell(candidate.id, value)
+    for candidate in swarm.ask():
+        np.testing.assert_allclose(candidate.coefficients, [0, 0.5, 0.5, 0], atol=1e-12)  # ties: the lower index
 
 
 def test_dropped_positions_have_no_value():
@@ -197,14 +224,17 @@ def test_dropped_positions_have_no_value():
 
 @pytest.mark.parametrize(("rules", "restarts"), [("fixed", [2, 4, 6]), ("original", [2, 3, 4, 5, 6, 7])])
 def test_a_stale_particle_restarts_once_and_then_counts_anew(rules, restarts):
-    config = SwarmConfig(particles=3, rules=rules, restart_patience=2, patience=50, max_iterations=8, inertia=1.0)
+    config = replace(
+        PRESETS["paper"], include_base=True, particles=3, rules=rules, restart_patience=2, patience=50,
+        max_iterations=8, inertia=1.0,
+    )  # fmt: skip
     swarm = Swarm(3, config)
     seen, before = [], None
     while batch := swarm.ask():
         state = swarm.state
         if before is not None:
             # after a restart the move begins at the personal best, with no velocity
-            weights = draws(0, state.iteration, len(state.position)).weights * np.array(config.coefficients)
+            weights = draws(0, state.iteration, len(state.position)).weights[:, :, 0] * np.array(config.coefficients)
             weights = weights / weights.sum(axis=1, keepdims=True)
             p = before.personal_best
             fresh = p + before.step_length * (
@@ -297,7 +327,7 @@ def test_draws_depend_on_seed_and_iteration_alone():
     np.testing.assert_allclose(uniforms(0, 0, 3), [0.011546754, 0.241549197, 0.111425855], atol=1e-8)
 
 
-WRONG = [("particles", 0), ("particles", 2.5), ("particles", True), ("populate", 1), ("populate_by", "pairs"),
+WRONG = [("particles", 0), ("particles", 2.5), ("particles", True), ("populate", 1), ("populate_by", "pairs"), ("draws_per", "row"), ("leaders", 0), ("leaders", 1.5),
          ("include_base", None), ("starting_velocity", "fast"), ("inertia", -0.1), ("cognitive_coeff", math.nan),
          ("social_coeff", math.inf), ("repel_coeff", "0.1"), ("weight_randomness", "yes"), ("repel", 0),
          ("step_length", 0), ("step_length_factor", 1.1), ("step_length_factor", 0), ("minimum_step_length", -1),

@@ -1,5 +1,5 @@
 """The methods to compare with, behind the same ask and tell."""
 
-from modelswarms.baselines.random_search import RandomSearch
+from modelswarms.baselines.random_search import Freedom, RandomSearch
 
-__all__ = ["RandomSearch"]
+__all__ = ["Freedom", "RandomSearch"]

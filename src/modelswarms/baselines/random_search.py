@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from modelswarms.errors import AskTellError
 from modelswarms.types import Array, Candidate, Evaluation
 
-__all__ = ["RandomSearch"]
+__all__ = ["Freedom", "RandomSearch"]
+
+Freedom = Literal["simplex", "stretched", "subsets"]
 
 CONCENTRATION = 0.3
 """Of the Dirichlet distribution: mixtures of a few experts rather than of all at once."""
 
 SUM_RANGE = (1.0, 2.0)
-"""What the coefficients add up to where their sum is free."""
+"""What the coefficients add up to where mixtures are stretched."""
+
+SHARE = 0.5
+"""Chance of an expert to be in a random subset."""
+
+COEFFICIENT_RANGE = (0.4, 1.0)
+"""Of an expert in a random subset: changes that are added whole get in each other's way."""
 
 
 class RandomSearch:
     """Independent random mixtures of the experts, behind the searchers' ask and tell.
 
-    Coefficients are Dirichlet(0.3); with ``free_sum`` they are stretched by U(1, 2), which gives
-    random search the freedom that a swarm has with the base or with sums of pairs among its
-    starting particles.
+    What they may be is what the swarm's starting particles span, so that the two are compared at equal
+    freedom: a ``simplex`` is Dirichlet(0.3), where the sum is 1; ``stretched`` is that times U(1, 2), for the
+    base or sums of pairs among the starting particles; in ``subsets`` every expert takes part with
+    probability 1/2, with a coefficient from U(0.4, 1) of its own.
 
     Args:
         n_experts: number of coefficients.
         evaluations: how many mixtures are proposed in all.
         seed: of the draws; the k-th mixture depends on the seed and k alone.
-        free_sum: whether coefficients may add up to more than one.
+        freedom: what the mixtures may be.
         batch_size: mixtures an ``ask``.
     """
 
     def __init__(
-        self, n_experts: int, evaluations: int, seed: int = 0, free_sum: bool = False, batch_size: int = 20
+        self, n_experts: int, evaluations: int, seed: int = 0, freedom: Freedom = "simplex", batch_size: int = 20
     ) -> None:
         self.n_experts, self.evaluations, self.seed = n_experts, evaluations, seed
-        self.free_sum, self.batch_size = free_sum, batch_size
+        self.freedom, self.batch_size = freedom, batch_size
         self._asked = 0
         self._waiting: dict[str, Candidate] = {}
         self._best: tuple[float, Candidate] | None = None
@@ -82,8 +92,12 @@ class RandomSearch:
 
     def _mixture(self, k: int) -> Array:
         draws = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, k]))
-        mixture = draws.dirichlet([CONCENTRATION] * self.n_experts)
-        if self.free_sum:
+        if self.freedom == "subsets":
+            taking_part = draws.random(self.n_experts) < SHARE
+            mixture = taking_part * draws.uniform(*COEFFICIENT_RANGE, self.n_experts)
+        else:
+            mixture = draws.dirichlet([CONCENTRATION] * self.n_experts)
+        if self.freedom == "stretched":
             mixture = mixture * draws.uniform(*SUM_RANGE)
         mixture.setflags(write=False)
         return mixture

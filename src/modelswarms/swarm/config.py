@@ -12,7 +12,8 @@ from modelswarms.errors import ConfigError
 __all__ = ["PRESETS", "SwarmConfig", "preset"]
 
 StartingVelocity = Literal["random", "zero", "best"]
-PopulateBy = Literal["interpolation", "sums"]
+PopulateBy = Literal["interpolation", "sums", "subsets"]
+DrawsPer = Literal["particle", "coefficient"]
 Rules = Literal["fixed", "original"]
 
 
@@ -23,11 +24,16 @@ class SwarmConfig:
     Attributes:
         particles: number of particles N to fill up to; all experts start, however many they are.
         populate: whether pairs of experts are added until there are ``particles``.
-        populate_by: what a pair gives: an ``interpolation`` as published, or ``sums`` of the two changes.
+        populate_by: an ``interpolation`` of two experts as published, ``sums`` of two experts' changes, or sums of
+            random ``subsets`` of two experts up to half of them and one more.
         include_base: the base model is one more starting particle, and its weight (1 minus the sum) is free.
         starting_velocity: towards a ``random`` other particle, ``zero``, or towards the ``best`` one.
         inertia, cognitive_coeff, social_coeff, repel_coeff: the weights of eq. (1).
         weight_randomness: whether each weight is multiplied by a uniform draw, a new one each time.
+        draws_per: one draw a ``particle``, as published, or one a ``coefficient`` as is usual in particle swarms:
+            then a particle may follow its bests in some experts and not in others, and its sum is free.
+        leaders: the social term leads to the mean of so many best personal bests; 1 is the global best, as published.
+            A mean of several owes less to luck on the dev set.
         repel: whether the global worst repels.
         step_length, step_length_factor, minimum_step_length: step of eq. (2), its decay and its floor.
         patience: iterations without a better global best after which the search ends.
@@ -44,7 +50,7 @@ class SwarmConfig:
 
     particles: int = 20
     populate: bool = True
-    populate_by: PopulateBy = "sums"
+    populate_by: PopulateBy = "subsets"
     include_base: bool = True
     starting_velocity: StartingVelocity = "random"
     inertia: float = 0.2
@@ -52,6 +58,8 @@ class SwarmConfig:
     social_coeff: float = 0.4
     repel_coeff: float = 0.05
     weight_randomness: bool = True
+    draws_per: DrawsPer = "coefficient"
+    leaders: int = 3
     repel: bool = True
     step_length: float = 1.0
     step_length_factor: float = 0.95
@@ -65,7 +73,7 @@ class SwarmConfig:
     rules: Rules = "fixed"
 
     def __post_init__(self) -> None:
-        for key in ("particles", "patience", "restart_patience"):
+        for key in ("particles", "leaders", "patience", "restart_patience"):
             self._whole(key, least=1)
         self._whole("max_iterations", least=0)
         for key in (
@@ -78,6 +86,7 @@ class SwarmConfig:
             self._check(key, isinstance(getattr(self, key), bool), "true or false")
         for key, choices in (
             ("populate_by", PopulateBy),
+            ("draws_per", DrawsPer),
             ("starting_velocity", StartingVelocity),
             ("rules", Rules),
         ):
@@ -118,7 +127,9 @@ class SwarmConfig:
     @property
     def free_sum(self) -> bool:
         """Whether a particle's coefficients may sum to something other than 1."""
-        return self.include_base or (self.populate and self.populate_by == "sums")
+        if self.include_base or (self.weight_randomness and self.draws_per == "coefficient"):
+            return True
+        return self.populate and self.populate_by != "interpolation"
 
     def _check(self, key: str, holds: bool, allowed: str) -> None:
         if not holds:
@@ -145,10 +156,12 @@ _LARGE: Final = 1e12
 PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
     {
         "default": SwarmConfig(),
-        "paper": SwarmConfig(populate_by="interpolation", include_base=False),
+        "paper": SwarmConfig(populate_by="interpolation", include_base=False, draws_per="particle", leaders=1),
         "original": SwarmConfig(
             populate_by="interpolation",
             include_base=False,
+            draws_per="particle",
+            leaders=1,
             inertia=0.4,
             cognitive_coeff=0.3,
             social_coeff=0.3,
@@ -157,7 +170,14 @@ PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
             rules="original",
         ),
         "light": SwarmConfig(
-            populate=False, include_base=False, dropout_k=0.5, dropout_n=0.5, patience=5, max_iterations=20
+            populate=False,
+            include_base=False,
+            draws_per="particle",
+            leaders=1,
+            dropout_k=0.5,
+            dropout_n=0.5,
+            patience=5,
+            max_iterations=20,
         ),
     }
 )

@@ -18,7 +18,8 @@ class Draws:
     Attributes:
         iteration_dropout: decides whether the whole iteration's evaluations are skipped.
         particle_dropout: (N,), decides the same for each particle.
-        weights: (N, 4), the r of eq. (1): inertia, cognitive, social, repel.
+        weights: (N, 4, width), the r of eq. (1): inertia, cognitive, social, repel; width is 1, or n for a draw
+            a coefficient.
     """
 
     iteration_dropout: float
@@ -26,11 +27,11 @@ class Draws:
     weights: Array
 
 
-def draws(seed: int, iteration: int, particles: int) -> Draws:
+def draws(seed: int, iteration: int, particles: int, width: int = 1) -> Draws:
     """The draws of an iteration, from 1 on; the same whatever was drawn before."""
-    flat = uniforms(seed, iteration, 1 + 5 * particles)
-    table = flat[1:].reshape(particles, 5)
-    return Draws(float(flat[0]), table[:, 0], table[:, 1:])
+    flat = uniforms(seed, iteration, 1 + particles * (1 + 4 * width))
+    table = flat[1:].reshape(particles, 1 + 4 * width)
+    return Draws(float(flat[0]), table[:, 0], table[:, 1:].reshape(particles, 4, width))
 
 
 def uniforms(seed: int, iteration: int, count: int) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from modelswarms.errors import AskTellError, ConfigError, SearchFailedError
 from modelswarms.swarm.config import SwarmConfig
-from modelswarms.swarm.draws import draws
+from modelswarms.swarm.draws import Draws, draws
 from modelswarms.swarm.populate import starting_positions, starting_velocities
 from modelswarms.swarm.state import Extreme, SwarmState
 from modelswarms.swarm.update import absorb, step
@@ -229,7 +229,7 @@ class Swarm:
             count = len(self._state.position)
             self._state = step(
                 self._state,
-                draws(self.seed, self._state.iteration + 1, count),
+                self._draws(self._state.iteration + 1, count),
                 self.config,
             )
             self._warn_of_large_coefficients()
@@ -237,6 +237,10 @@ class Swarm:
         self._phase = "open"
         if not self._batch:
             self._absorb()
+
+    def _draws(self, iteration: int, particles: int) -> Draws:
+        width = self.n_experts if self.config.draws_per == "coefficient" else 1
+        return draws(self.seed, iteration, particles, width)
 
     def _close(self) -> None:
         valued = any(number is not None for number in self._told.values())
@@ -261,7 +265,7 @@ class Swarm:
         state = self._state
         wanted = np.asarray(np.isfinite(state.position).all(axis=(1, 2)))
         if state.iteration > 0:
-            drawn = draws(self.seed, state.iteration, len(wanted))
+            drawn = self._draws(state.iteration, len(wanted))
             skipped = drawn.iteration_dropout < self.config.dropout_k
             wanted &= ~(skipped | (drawn.particle_dropout < self.config.dropout_n))
         return [self._candidate(state.iteration, int(i), state.position[i]) for i in np.flatnonzero(wanted)]

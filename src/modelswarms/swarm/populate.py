@@ -17,14 +17,19 @@ Indices = npt.NDArray[np.int_]
 
 
 def starting_positions(n_experts: int, config: SwarmConfig, seed: int) -> Array:
-    """(N, n): the experts, the base where it is included, then pairs until there are N."""
+    """(N, n): the experts, the base where it is included, then mixtures of them until there are N."""
     experts = np.eye(n_experts)
     starts = np.vstack([experts, np.zeros((1, n_experts))]) if config.include_base else experts
     missing = config.particles - len(starts)
     if not config.populate or missing <= 0:
         return starts
-    pairs = _sums(experts, missing, seed) if config.populate_by == "sums" else _between(starts, missing, config, seed)
-    return np.vstack([starts, pairs])
+    if config.populate_by == "subsets":
+        added = _subsets(n_experts, missing, config.particles, seed)
+    elif config.populate_by == "sums":
+        added = _sums(experts, missing, seed)
+    else:
+        added = _between(starts, missing, config, seed)
+    return np.vstack([starts, added])
 
 
 def starting_velocities(positions: Array, seed: int) -> Array:
@@ -59,6 +64,19 @@ def _sums(experts: Array, missing: int, seed: int) -> Array:
     chosen = pairs[np.resize(order, missing)]
     sums: Array = experts[chosen[:, 0]] + experts[chosen[:, 1]]
     return sums
+
+
+def _subsets(n_experts: int, missing: int, total: int, seed: int) -> Array:
+    """Sums of random experts, two up to half of them and one more, every size equally often."""
+    if n_experts < 2:
+        return np.zeros((0, n_experts))
+    drawn = uniforms(seed, 0, 4 * total + missing * (1 + n_experts))[4 * total :]  # what is before is used elsewhere
+    table = drawn.reshape(missing, 1 + n_experts)
+    largest = max(2, n_experts // 2 + 1)
+    sizes = 2 + np.minimum((table[:, 0] * (largest - 1)).astype(int), largest - 2)
+    ranks = table[:, 1:].argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    chosen: Array = (ranks < sizes[:, None]).astype(float)
+    return chosen
 
 
 def _other(own: Indices, draw: Array, count: int) -> Indices:

@@ -35,25 +35,38 @@ def velocity(state: SwarmState, draws: Draws, config: SwarmConfig) -> Array:
     """Velocities after one step, Feng et al. 2024, eq. (1).
 
     A convex mix of four directions, its weights drawn anew for each particle, so every velocity stays a
-    difference of models: rows keep their sum. A particle without a value yet has no best to return to.
+    difference of models: rows keep their sum, unless every coefficient has draws of its own. A particle without a
+    value yet has no best to return to.
     """
     if state.global_best is None or state.global_worst is None:
         raise ValueError("no particle has a value yet, so there is no global best to move to")
     x = state.position
-    weight = np.asarray(config.coefficients) * (draws.weights if config.weight_randomness else 1.0)
-    weight = np.broadcast_to(weight, (len(x), 4))
+    weight = np.asarray(config.coefficients)[:, None] * (draws.weights if config.weight_randomness else 1.0)
+    weight = np.broadcast_to(weight, (len(x), 4, weight.shape[-1]))
     weight = weight / weight.sum(axis=1, keepdims=True)
+    per_direction = np.moveaxis(weight, 1, 0)[:, :, None, :]  # (4, particles, 1, width), as the directions are
     own = np.where(np.isnan(state.personal_best_value)[:, None, None], x, state.personal_best)
     towards = np.stack(
         [
             state.velocity,
             own - x,
-            state.global_best.position - x,
+            _leading(state, config) - x,
             x - state.global_worst.position,
         ]
     )
-    mixed: Array = np.einsum("nk,kn...->n...", weight, towards)
+    mixed: Array = (per_direction * towards).sum(axis=0)
     return mixed
+
+
+def _leading(state: SwarmState, config: SwarmConfig) -> Array:
+    """Where the social term leads: the mean of the best personal bests, or the global best alone."""
+    assert state.global_best is not None
+    if config.leaders == 1:
+        return state.global_best.position
+    valued = np.flatnonzero(~np.isnan(state.personal_best_value))
+    order = valued[np.argsort(-state.personal_best_value[valued], kind="stable")]  # ties: the lower index
+    mean: Array = state.personal_best[order[: config.leaders]].mean(axis=0)
+    return mean
 
 
 def restart_stale(state: SwarmState, config: SwarmConfig) -> SwarmState:
