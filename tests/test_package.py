@@ -26,7 +26,6 @@ TEXTS = [
     if path.is_file() and path.suffix not in (".safetensors", ".pyc")
 ]
 NOT_YET = {
-    "modelswarms.evaluator.CountingModel",
     "modelswarms.preparation.current_header",
     "modelswarms.preparation.versions",
     "modelswarms.search.best_single",

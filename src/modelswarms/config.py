@@ -43,6 +43,7 @@ class SearchConfig:
         engine: how the model answers.
         test: ``best`` values the best and the best single expert on the test split, once; ``none`` leaves it alone.
         random_search: also values as many random mixtures, with the same freedom of their sum.
+        rescore: values the saved best expert once more, loaded by PEFT, and says what differs.
         seed: of everything that is drawn.
         run_dir: the folder of the run; by default ``runs/`` and the configuration's name.
     """
@@ -55,6 +56,7 @@ class SearchConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     test: Literal["best", "none"] = "best"
     random_search: bool = False
+    rescore: bool = True
     seed: int = 0
     run_dir: str | None = None
 

@@ -32,7 +32,7 @@ from modelswarms.types import (
     Utility,
 )
 
-__all__ = ["ATTEMPTS", "Evaluator", "StageTimes"]
+__all__ = ["ATTEMPTS", "CountingModel", "Evaluator", "StageTimes", "score_blocks", "value_of"]
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class Evaluator:
         for attempt in range(done + 1, done + ATTEMPTS + 1):
             try:
                 scores = self._scores(candidate.coefficients, split, stage)
-                value = self._value(scores)
+                value = value_of(self.utility, scores)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except Exception as error:  # whatever an engine or a user's utility raises is this evaluation's failure
@@ -186,23 +186,11 @@ class Evaluator:
     def _scores(self, coefficients: Array | None, split: Split, stage: str) -> list[Score]:
         """Scores of all examples of a split, in the data's order, block by block of the plan."""
         examples = self._examples(split)
-        scores: list[Score | None] = [None] * len(examples)
         with self.engine.bind(coefficients) as bound:
             model = CountingModel(bound)
-            for block in self._plans[split]:
-                got = self.utility.score([examples[i] for i in block], model)
-                if len(got) != len(block):
-                    raise ValueError(f"utility {self.utility.name} gave {len(got)} scores for {len(block)} examples")
-                for i, score in zip(block, got, strict=True):
-                    scores[i] = score
+            scores = score_blocks(self.utility, examples, self._plans[split], model)
         self.times.add(stage, prompt_tokens=model.prompt_tokens, new_tokens=model.new_tokens, examples=len(examples))
-        return [s for s in scores if s is not None]
-
-    def _value(self, scores: Sequence[Score]) -> float:
-        value = float(self.utility.aggregate([s.value for s in scores]))
-        if not math.isfinite(value):
-            raise ValueError(f"utility {self.utility.name} aggregated to {value}")
-        return value
+        return scores
 
     def _record(
         self, candidate: Candidate, split: Split, value: float, scores: Sequence[Score], attempt: int
@@ -244,6 +232,32 @@ class Evaluator:
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test
+
+
+def score_blocks(
+    utility: Utility, examples: Sequence[Example], blocks: Sequence[Sequence[int]], model: Model
+) -> list[Score]:
+    """Scores of all examples, in their order, asked for block by block of the plan.
+
+    Raises:
+        ValueError: the utility gave another number of scores than there are examples.
+    """
+    scores: list[Score | None] = [None] * len(examples)
+    for block in blocks:
+        got = utility.score([examples[i] for i in block], model)
+        if len(got) != len(block):
+            raise ValueError(f"utility {utility.name} gave {len(got)} scores for {len(block)} examples")
+        for i, score in zip(block, got, strict=True):
+            scores[i] = score
+    return [s for s in scores if s is not None]
+
+
+def value_of(utility: Utility, scores: Sequence[Score]) -> float:
+    """The utility's value. Raises ValueError where it is not finite."""
+    value = float(utility.aggregate([s.value for s in scores]))
+    if not math.isfinite(value):
+        raise ValueError(f"utility {utility.name} aggregated to {value}")
+    return value
 
 
 def _identity(candidate: Candidate) -> Record:

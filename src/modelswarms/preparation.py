@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
-MAY_CHANGE = frozenset({"swarm.max_iterations", "swarm.patience", "random_search", "test"})
+MAY_CHANGE = frozenset({"swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test"})
 """What a resumed run may have otherwise than it had: how long it goes on, and what is compared at its end."""
 
 _VERSIONED = ("modelswarms", "numpy", "torch", "transformers", "tokenizers")

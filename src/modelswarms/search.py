@@ -22,6 +22,7 @@ from modelswarms.errors import SearchFailedError
 from modelswarms.evaluator import Evaluator, StageTimes
 from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
 from modelswarms.reports.result import RunResult, build_result
+from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
 from modelswarms.swarm import Swarm, SwarmConfig
 from modelswarms.types import Candidate, Evaluation, Searcher
@@ -135,6 +136,8 @@ def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: 
             _test(finalists, evaluator, watch)
         with times.measure("export"):
             prepared.space.compose(best.coefficients).save(run.path / "best", prepared.base_name)
+        if config.rescore:
+            rescore(prepared, run, best, times)
     finally:
         run.write_json("timing.json", times.summary())
     result = build_result(run.journal.read())

@@ -15,12 +15,12 @@ import torch
 from modelswarms.engines.config import EngineConfig
 from modelswarms.engines.decoding import greedy, last_logits
 from modelswarms.engines.plan import make_plan
-from modelswarms.engines.weights import ResidentWeights
+from modelswarms.engines.weights import ResidentWeights, Weights
 from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model, Request, Response
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEngine", "load_base"]
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ class LocalEngine:
         self.dtype = _dtype(config.dtype, self.device)
         self._model: Any = None
         self._tokenizer: Any = None
-        self._weights: ResidentWeights | None = None
+        self._weights: Weights | None = None
         self._bound: _BoundModel | None = None
 
     def start(self, space: ExpertSpace) -> None:
         """Loads the base, once. Raises ExpertError where it cannot be loaded, or the experts do not fit."""
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
-        self._tokenizer, self._model = _load(self.base, self.device, self.dtype)
+        self._tokenizer, self._model = load_base(self.base, self.device, self.dtype)
         self._weights = ResidentWeights(self._model, space)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -111,7 +111,7 @@ class LocalEngine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _started(self) -> ResidentWeights:
+    def _started(self) -> Weights:
         if self._weights is None:
             raise EngineError("the engine was not started, or was closed; call start(space) first.")
         return self._weights
@@ -215,7 +215,8 @@ def _read_off(logprobs: torch.Tensor, continuation: Sequence[int]) -> Loglikelih
     return Loglikelihood(float(chosen.sum()), bool((window.argmax(1) == tokens).all()), len(continuation))
 
 
-def _load(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:
+def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Tokenizer and model, ready to answer. Raises ExpertError where they cannot be loaded."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 

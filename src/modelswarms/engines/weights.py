@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 
 from modelswarms.errors import ExpertError
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array
 
-__all__ = ["ResidentWeights"]
+__all__ = ["ResidentWeights", "Weights"]
+
+
+class Weights(Protocol):
+    """A loaded model's weights, which can be set."""
+
+    def set(self, coefficients: Array | None) -> None:
+        """Makes them those at ``coefficients``; None is the base."""
+        ...
 
 
 class ResidentWeights:

@@ -1,0 +1,3 @@
+"""What the verbs beside the search do, callable from Python."""
+
+__all__: list[str] = []
