@@ -9,6 +9,7 @@ from typing import Any
 
 from modelswarms.config import config_from_mapping
 from modelswarms.preparation import current_header
+from modelswarms.reports.caveats import caveats, rescored_figures
 from modelswarms.reports.statistics import mean_interval, paired_interval
 from modelswarms.swarm import Swarm
 from modelswarms.types import Candidate, Evaluation
@@ -25,7 +26,7 @@ class RunResult:
 
     Attributes:
         run_dir: the run's folder; ``run_dir / "best"`` is the best expert as a PEFT adapter.
-        best: ``coefficients`` by expert, ``dev``, ``test`` and ``test_ci`` (95 %).
+        best: ``coefficients`` by expert, ``dev``, ``test`` and ``test_ci`` (95 %), ``rescored`` by PEFT.
         best_single: the starting expert that was best on dev: ``expert``, ``dev``, ``test``, ``test_ci``.
         difference: best minus best single on test, ``test`` and its paired bootstrap ``ci`` (95 %); or None.
         random_search: ``dev``, ``test`` at as many evaluations; None unless asked for.
@@ -66,12 +67,13 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
     randoms = [r for r in dev.values() if r["candidate"].startswith(RANDOM)]
     best, single = _best(searched), _best([r for r in searched if _is_expert(r, header)])
     valued = [*dev.values(), *test.values()]
-    return {
+    result = {
         "best_single": {"expert": header["experts"][single["particle"]], **_figures(single, test)},
         "best": {
             "candidate": best["candidate"],
             "coefficients": dict(zip(header["experts"], best["coefficients"], strict=True)),
             **_figures(best, test),
+            "rescored": rescored_figures(records, best["candidate"]),
         },
         "difference": _difference(best, single, test),
         "random_search": _figures(_best(randoms), test) if randoms else None,
@@ -89,6 +91,7 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
         "fingerprints": header["fingerprints"],
         "versions": header["versions"],
     }
+    return {**result, "warnings": caveats(result, records, header)}
 
 
 def replayed_swarm(records: Sequence[Record]) -> Swarm:

@@ -23,7 +23,8 @@ def result_table(result: RunResult) -> RenderableType:
     table.add_row(Text("swarm", style="bold"), *(Text(c, style="bold") for c in _cells(result.best)))
     if result.random_search:
         table.add_row("random search, as many evaluations", *_cells(result.random_search))
-    return Group(table, *(Text(line) for line in _lines(result)))
+    warnings = (Text(f"Warning: {line}", style="yellow") for line in result.details["warnings"])
+    return Group(table, *(Text(line) for line in _lines(result)), *warnings)
 
 
 def _cells(figures: Any) -> tuple[str, str, str]:
@@ -48,7 +49,15 @@ def _lines(result: RunResult) -> list[str]:
     lines.append(
         f"The best expert is {result.adapter} (a PEFT adapter); all figures: {result.run_dir / 'result.json'}."
     )
+    if result.best["rescored"]:
+        lines.append(_rescored(result.best["rescored"]))
     return lines
+
+
+def _rescored(again: Any) -> str:
+    differ, ties = again["differ"], again["near_ties"]
+    said = "every answer is the same" if not differ else f"{differ} answers differ, {ties} of them near ties"
+    return f"Loaded by PEFT, it has {again['value']:.3f} on dev ({again['dtype']}): {said} of {again['examples']}."
 
 
 def _largest(coefficients: dict[str, float], count: int = 4) -> list[tuple[str, float]]:
