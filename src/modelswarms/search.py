@@ -21,9 +21,11 @@ from modelswarms.config import (
 from modelswarms.errors import SearchFailedError
 from modelswarms.evaluator import Evaluator, StageTimes
 from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
+from modelswarms.reports.card import model_card
 from modelswarms.reports.result import RunResult, build_result
 from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
+from modelswarms.runs.atomic import replace_file
 from modelswarms.swarm import Swarm, SwarmConfig
 from modelswarms.types import Candidate, Evaluation, Searcher
 from modelswarms.watching import Silent, Watcher
@@ -140,7 +142,9 @@ def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: 
             rescore(prepared, run, best, times)
     finally:
         run.write_json("timing.json", times.summary())
-    result = build_result(run.journal.read())
+    records = run.journal.read()
+    result = build_result(records)
+    replace_file(run.path / "best" / "README.md", model_card(result, records, prepared.base_name).encode())
     run.write_json("result.json", result)
     outcome = RunResult.of(result, run.path)
     watch.finished(outcome)
@@ -157,6 +161,7 @@ def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: 
         for evaluation in evaluator.evaluate(batch, "dev", stage):  # durable before it counts
             searcher.tell(evaluation.candidate, evaluation)
             watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
+        evaluator.run.write_json("timing.json", evaluator.times.summary())  # for whoever asks how long
     return asked
 
 

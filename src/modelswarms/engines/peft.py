@@ -6,6 +6,7 @@ Decoding, batching and numbers are shared with :class:`LocalEngine`; the weights
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from typing import Any
 
 import torch
@@ -46,7 +47,9 @@ class PeftEngine(LocalEngine):
             torch.set_num_threads(self.config.threads)
         self._tokenizer, base = load_base(self.base, self.device, self.dtype)
         try:
-            wrapped = PeftModel.from_pretrained(base, space.folders[0]).eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # PEFT's, about names in transformers
+                wrapped = PeftModel.from_pretrained(base, space.folders[0]).eval()
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             why = " ".join(str(error).split())[:300]
             raise ExpertError(f"expert {space.names[0]}: PEFT cannot load {space.folders[0]} ({why}).") from error
