@@ -12,6 +12,7 @@ import yaml
 
 from modelswarms.engines.config import EngineConfig
 from modelswarms.errors import ConfigError
+from modelswarms.experts.hub import is_path
 from modelswarms.naming import nearest
 from modelswarms.swarm import PRESETS, SwarmConfig
 
@@ -165,8 +166,8 @@ def _anchored_paths(value: Any, folder: Path) -> Any:
     if not isinstance(value, str | Path) or value == "zoo":
         return value
     path = Path(value).expanduser()
-    looks_like_path = isinstance(value, Path) or path.is_absolute() or str(value).startswith((".", "~"))
-    return str((folder / path).resolve()) if looks_like_path or (folder / path).exists() else value
+    is_place = isinstance(value, Path) or ("/" in str(value) and is_path(value)) or (folder / path).exists()
+    return str((folder / path).resolve()) if is_place else value
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from modelswarms.config import SearchConfig, to_mapping
 from modelswarms.datasets import DataSet
 from modelswarms.engines import make_engine
 from modelswarms.errors import DataError, RunError
-from modelswarms.experts import ExpertSpace, find_experts
+from modelswarms.experts import ExpertSpace, find_base, find_experts
 from modelswarms.types import Utility
 from modelswarms.utilities import load_utility
 
@@ -69,7 +69,7 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     Raises:
         WrongInputError: one of them cannot be used.
     """
-    base = zoo.base_path() if config.base == "zoo" else Path(config.base)
+    base, base_name = (zoo.base_path(), "modelswarms-zoo/base") if config.base == "zoo" else find_base(config.base)
     experts = zoo.expert_paths() if config.experts == "zoo" else config.experts
     found = find_experts(experts)
     utility, data = load_utility(config.utility, Path.cwd())
@@ -78,7 +78,6 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     engine = engine if engine is not None else make_engine(config.engine, base)
     space = ExpertSpace.load(found, base=base, combine=config.combine)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
-    base_name = "modelswarms-zoo/base" if config.base == "zoo" else str(base)
     return Prepared(config, space, utility, data, engine, fingerprints, base_name)
 
 
@@ -128,9 +127,9 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
     return {"kind": "constants", "name": "changed", "config": changed} if changed else None
 
 
-def current_header(records: Sequence[Record]) -> Record:
+def current_header(records: Sequence[Mapping[str, Any]]) -> Record:
     """The header with later changes applied."""
-    header: Record = next(r for r in records if r["kind"] == "constants" and r["name"] == "run")
+    header = next(r for r in records if r["kind"] == "constants" and r["name"] == "run")
     config = {k: dict(v) if isinstance(v, Mapping) else v for k, v in header["config"].items()}
     for record in records:
         if record["kind"] == "constants" and record["name"] == "changed":

@@ -2,7 +2,7 @@
 
 from modelswarms.experts.adapter import Adapter, check_folder, read_adapter
 from modelswarms.experts.base import base_fingerprint, check_base
-from modelswarms.experts.find import find_experts
+from modelswarms.experts.find import find_base, find_experts
 from modelswarms.experts.space import Combine, ExpertSpace
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "base_fingerprint",
     "check_base",
     "check_folder",
+    "find_base",
     "find_experts",
     "read_adapter",
 ]

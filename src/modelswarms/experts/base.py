@@ -27,7 +27,7 @@ _TEXTS: Final = (
 def check_base(base: Path) -> None:
     """Raises ExpertError where the folder cannot be a base model's."""
     if not base.is_dir():
-        raise ExpertError(f"base: {base} is no folder; check the path.")
+        raise ExpertError(f"base: {base} is no folder; check the path, or give a hub id (org/name).")
     try:
         config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from modelswarms.errors import ConfigError, ExpertError
 from modelswarms.experts.adapter import CONFIG, WEIGHTS, Adapter, check_folder, read_adapter, union_of_targets
 from modelswarms.experts.base import base_fingerprint, check_base, check_fit, file_digest
-from modelswarms.experts.find import find_experts
+from modelswarms.experts.find import find_base, find_experts
 
 if TYPE_CHECKING:
     import torch
@@ -67,15 +67,16 @@ class ExpertSpace:
             found = list(experts)  # find_experts gave them
         else:
             found = find_experts(experts)
-        if base is not None:
-            check_base(Path(base))
+        base_folder = None if base is None else find_base(base)[0]
+        if base_folder is not None:
+            check_base(base_folder)
         for name, folder in found:  # all quick checks before any weights are read
             check_folder(name, folder)
         adapters = tuple(read_adapter(name, folder) for name, folder in found)
         _check_together(adapters, combine)
-        if base is not None:
-            check_fit(adapters, Path(base))
-        return cls(adapters, combine, Path(base) if base else None, tuple(folder for _, folder in found))
+        if base_folder is not None:
+            check_fit(adapters, base_folder)
+        return cls(adapters, combine, base_folder, tuple(folder for _, folder in found))
 
     @property
     def names(self) -> tuple[str, ...]:
