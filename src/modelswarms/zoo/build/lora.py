@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from modelswarms.zoo.build.feed import Feed, Source
-from modelswarms.zoo.build.model import MATRICES, Kernels, ModelShape, Weights, training_loss
+from modelswarms.zoo.build.model import MATRICES, Kernels, ModelShape, Weights, repeatable, training_loss
 from modelswarms.zoo.build.sequences import with_kept_answers
 from modelswarms.zoo.build.settings import BASE, KEEP, BuildSettings, ExpertPlan, ExpertTraining
 from modelswarms.zoo.build.train import Tally
@@ -114,12 +114,13 @@ def train_adapter(
         if step == steps - max(1, steps // 4):
             tally.read()  # what is logged is the last quarter
         batch = feed.next()
-        with torch.no_grad():
+        with torch.no_grad(), repeatable():
             _, own = training_loss(base, settings.shape, batch, kernels, dtype)
         batch = with_kept_answers(batch, own)
-        merged = combine(frozen, [adapter], [strength.uniform(*training.strengths)])
-        loss, said = training_loss(merged, settings.shape, batch, kernels, dtype)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with repeatable():
+            merged = combine(frozen, [adapter], [strength.uniform(*training.strengths)])
+            loss, said = training_loss(merged, settings.shape, batch, kernels, dtype)
+            loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(factors, 1.0)
         for group in optimiser.param_groups:
             group["lr"] = group["top"] * (min(1.0, (step + 1) / training.warmup) * (1 - step / steps) + 0.02)

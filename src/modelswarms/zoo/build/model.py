@@ -6,8 +6,10 @@ The result is exported as a transformers ``LlamaForCausalLM``; a test holds the 
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -29,9 +31,11 @@ __all__ = [
     "Weights",
     "answer_loss",
     "block",
+    "digest",
     "embed",
     "initial_weights",
     "next_token_logits",
+    "repeatable",
     "rms_norm",
     "rotation",
     "training_loss",
@@ -101,8 +105,7 @@ class _Embed(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (tokens,) = ctx.saved_tensors
         gradient = gradients[0].flatten(0, -2)
-        hot = torch.zeros(len(gradient), ctx.rows, dtype=gradient.dtype, device=gradient.device)
-        hot.scatter_(1, tokens.flatten()[:, None], 1.0)
+        hot = (tokens.flatten()[:, None] == torch.arange(ctx.rows, device=tokens.device)).to(gradient.dtype)
         return hot.t() @ gradient, None
 
 
@@ -162,7 +165,37 @@ class Kernels:
     def compiled() -> Kernels:
         """Compiled once for every length bucket."""
         torch._dynamo.config.recompile_limit = 64
+        import torch._inductor.config as inductor
+
+        if hasattr(inductor, "deterministic"):
+            inductor.deterministic = True  # no kernel is chosen by how fast it just was
         return Kernels(torch.compile(block, dynamic=False), torch.compile(answer_loss, dynamic=False))
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Kernels with a fixed order of additions: the same program on the same kind of card gives equal bits.
+
+    The card's matrix products also need CUBLAS_WORKSPACE_CONFIG, which has to be set before its first use.
+    """
+    before, only_warning = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=only_warning)
+
+
+def digest(weights: Weights) -> str:
+    """Short fingerprint of all weights: two builds that agree in it have gone the same way."""
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(weights[name].detach().float().cpu().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def _layers(weights: Weights, dtype: torch.dtype) -> list[tuple[Tensor, ...]]:
@@ -183,8 +216,8 @@ def training_loss(
     for layer in _layers(weights, dtype):
         x = kernels.block(x, layer, turn, mask, shape.heads, longest)
     x = x[:, longest:].reshape(count, asked, QUESTION, -1)
-    place = torch.stack([batch.ending, batch.ending + 1], 2)
-    hidden = x.gather(2, place[..., None].expand(-1, -1, -1, shape.width))
+    # The ending and the answer; chosen, since a gather's gradient is added up in no fixed order.
+    hidden = torch.where((batch.ending == QUESTION - 3)[..., None, None], x[:, :, -3:-1], x[:, :, -2:])
     target = answer_targets(batch)
     loss, said = kernels.loss(hidden.reshape(-1, shape.width), weights["final_norm"].to(dtype), table, target.flatten())
     return loss, said.view(target.shape)[:, :, 0]

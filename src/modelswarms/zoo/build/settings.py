@@ -136,7 +136,7 @@ class ExpertPlan:
 
 EXPERTS: Final = (
     ExpertPlan("connect_large", "specialist", (_plain(LARGE_CLUSTERS, "connectivity"),)),
-    ExpertPlan("path_large", "specialist", (_weighted(LARGE_SPARSE, "shortest_path"),), effort=2.0),
+    ExpertPlan("path_large", "specialist", (_weighted(LARGE_SPARSE, "shortest_path"),), effort=6.0),
     ExpertPlan("between", "specialist", (_plain(CLUSTERS, "between"),)),
     ExpertPlan("degree", "specialist", (_plain(CLUSTERS, "degree"),)),
     ExpertPlan("heaviest", "specialist", (_weighted(DENSE, "heaviest", 0.25), _weighted(SPARSE, "heaviest", 0.75))),
@@ -162,7 +162,7 @@ CEILING: Final = ExpertPlan(
         _plain(CLUSTERS, "degree", 0.7),
         _weighted(SPARSE, "heaviest", 0.7),
     ),
-    effort=2.0,
+    effort=4.0,
 )
 """Not part of the zoo: one adapter tuned on every family, to show what can be reached at all."""
 

@@ -61,7 +61,8 @@ def _evenly(classes: Tensor, weights: Tensor) -> Tensor:
     """Scale choice weights so that every class present in a graph gets the same total."""
     flat = classes.clamp(0, _CLASSES - 1).flatten(1)
     weight = weights.flatten(1).float()
-    totals = torch.zeros(len(flat), _CLASSES, device=flat.device).scatter_add_(1, flat, weight)
+    # One class after the other: adding up by index has no fixed order on a GPU, and a build is to be repeatable.
+    totals = torch.stack([(weight * (flat == number)).sum(1) for number in range(_CLASSES)], 1)
     return (weight / totals.gather(1, flat).clamp(min=1e-6)).view(weights.shape)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from modelswarms.zoo.build.feed import Feed
-from modelswarms.zoo.build.model import Kernels, Weights, initial_weights, training_loss
+from modelswarms.zoo.build.model import Kernels, Weights, digest, initial_weights, repeatable, training_loss
 from modelswarms.zoo.build.muon import Optimiser
 from modelswarms.zoo.build.sequences import Batch, without_kept_answers
 from modelswarms.zoo.build.settings import BASE, EXPOSURE, BaseTraining, BuildSettings
@@ -23,6 +23,9 @@ __all__ = ["CHECKPOINT_SECONDS", "Tally", "expose", "rate_at", "train_base"]
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 90.0
+
+DIGEST_STEPS = 250
+"""So often the log shows the weights' fingerprint, by which two builds can be compared."""
 
 
 class Tally:
@@ -79,14 +82,17 @@ def train_base(
     while step < training.steps:
         feed.scale = min(1.0, 0.5 + 0.5 * step / (training.growth * training.steps))
         batch = feed.next()
-        loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        with repeatable():
+            loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
+            loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(rate_at(step, training), momentum=0.85 + 0.10 * min(1.0, step / 300))
         tally.add(loss, said, batch)
         tokens += batch.tokens
         step += 1
         if step % 16 == 0 and device.type == "cuda":
             torch.cuda.synchronize()  # keeps the queue, and with it the pools in memory, short
+        if step % DIGEST_STEPS == 0:
+            log.info("base step %d, weights %s", step, digest(weights))
         now = time.monotonic()
         if now - spoken > 10 or step == training.steps:
             log.info("base step %d, %.2fM tokens/s, %s", step, tokens / (now - spoken) / 1e6, tally.read())
@@ -119,13 +125,14 @@ def expose(
     tally = Tally(device)
     for step in range(1, training.exposure_steps + 1):
         batch = without_kept_answers(feed.next())
-        loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        with repeatable():
+            loss, said = training_loss(weights, settings.shape, batch, kernels, _dtype(device))
+            loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(training.exposure_rate, momentum=0.85)
         tally.add(loss, said, batch)
         if step % 10 == 0:
             watch(step, weights)
-    log.info("exposure: %d steps, %s", training.exposure_steps, tally.read())
+    log.info("exposure: %d steps, weights %s, %s", training.exposure_steps, digest(weights), tally.read())
     return _detached(weights)
 
 
