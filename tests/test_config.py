@@ -70,7 +70,7 @@ def test_exponents_without_a_point_are_numbers(tmp_path: Path) -> None:
         ("swarm: {repel: 1}", "swarm.repel: 1 is not allowed; give true or false."),
         ("combine: both", "combine: 'both' is not allowed; give 'factors' or 'delta'."),
         ("seed: -1", "seed: -1 is out of range"),
-        ("engine: 5", "engine: 5 is not keys and values."),
+        ("engine: 5", "engine: 5 is not keys and values; write engine: {key: value}."),
         ("engine: {devcie: cpu}", "unknown key 'engine.devcie'; did you mean 'engine.device'?"),
         ("experts: 5", "experts: 5 is not allowed"),
         ("[1, 2]", "holds a list"),

@@ -13,7 +13,7 @@ import yaml
 from modelswarms.engines.config import EngineConfig
 from modelswarms.errors import ConfigError
 from modelswarms.experts.hub import is_path
-from modelswarms.naming import nearest
+from modelswarms.naming import kind_of, nearest
 from modelswarms.swarm import PRESETS, SwarmConfig
 
 __all__ = [
@@ -102,20 +102,36 @@ def to_mapping(config: Any) -> dict[str, Any]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file; check the path.") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check what it is and who may read it.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8; save it as UTF-8 text.") from None
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
+        where = f" in line {mark.line + 1} ({getattr(error, 'problem', '')})" if mark else ""
         raise ConfigError(f"{path}: not valid YAML{where}; mend the file.") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path}: holds a {type(loaded).__name__}, not keys and values; write 'key: value' lines.")
+        raise ConfigError(f"{path}: holds {kind_of(loaded)}, not keys and values; write 'key: value' lines.")
     return loaded
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"{key.value!r} is given twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def nested_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:
@@ -187,9 +203,12 @@ def _swarm(value: Any) -> SwarmConfig:
         return value
     keys = {"preset": value} if isinstance(value, str) else value
     if not isinstance(keys, Mapping):
-        raise ConfigError(f"swarm: {value!r} is neither a preset's name nor keys and values.")
+        raise ConfigError(
+            f"swarm: {value!r} is neither a preset's name nor keys and values; "
+            "write swarm: paper, or swarm: {key: value}."
+        )
     name = keys.get("preset", "default")
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"swarm.preset: unknown preset {name!r}; {nearest(str(name), PRESETS)}")
     given = {k: v for k, v in keys.items() if k != "preset"}
     return replace(PRESETS[name], **_arguments(SwarmConfig, given, "swarm.", extra=("preset",)))
@@ -197,7 +216,8 @@ def _swarm(value: Any) -> SwarmConfig:
 
 def _build(cls: type[T], mapping: Mapping[str, Any], prefix: str) -> T:
     if not isinstance(mapping, Mapping):
-        raise ConfigError(f"{prefix.rstrip('.')}: {mapping!r} is not keys and values.")
+        group = prefix.rstrip(".")
+        raise ConfigError(f"{group}: {mapping!r} is not keys and values; write {group}: {{key: value}}.")
     return cls(**_arguments(cls, mapping, prefix))
 
 

@@ -16,6 +16,7 @@ from modelswarms.datasets import DataSet
 from modelswarms.engines import make_engine
 from modelswarms.errors import DataError, RunError
 from modelswarms.experts import ExpertSpace, find_base, find_experts
+from modelswarms.naming import kind_of
 from modelswarms.types import Utility
 from modelswarms.utilities import load_utility
 
@@ -62,6 +63,11 @@ class Prepared:
             **self.engine.describe(),
         }
 
+    def check_prompts(self) -> None:
+        """Raises DataError where the started engine cannot take a prompt in, before a run is begun for it."""
+        for examples in (self.data.dev, self.data.test if self.config.test == "best" else ()):
+            self.engine.count_tokens([self.utility.prompt(example) for example in examples])
+
 
 def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     """Finds and checks base, experts, utility, data and engine; no model is loaded.
@@ -73,12 +79,29 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     experts = zoo.expert_paths() if config.experts == "zoo" else config.experts
     found = find_experts(experts)
     utility, data = load_utility(config.utility, Path.cwd())
-    if not data.dev:
-        raise DataError(f"{data.name}: the dev split is empty; a search needs dev examples.")
+    _check_prompts(utility, data)
     engine = engine if engine is not None else make_engine(config.engine, base)
     space = ExpertSpace.load(found, base=base, combine=config.combine)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
     return Prepared(config, space, utility, data, engine, fingerprints, base_name)
+
+
+def _check_prompts(utility: Utility, data: DataSet) -> None:
+    """Raises DataError where a utility (it may be the user's own) makes no prompt of an example."""
+    for split, examples in (("dev", data.dev), ("test", data.test)):
+        for example in examples:
+            try:
+                prompt = utility.prompt(example)
+            except Exception as error:
+                raise DataError(
+                    f"utility {utility.name}: its prompt of {split} example {example.id} failed "
+                    f"({type(error).__name__}: {error}); mend the utility or the data."
+                ) from error
+            if not isinstance(prompt, str):
+                raise DataError(
+                    f"utility {utility.name}: its prompt of {split} example {example.id} is {kind_of(prompt)}; "
+                    "give a text."
+                )
 
 
 def header_of(prepared: Prepared) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from modelswarms.config import (
     read_yaml,
     to_mapping,
 )
-from modelswarms.errors import SearchFailedError
+from modelswarms.errors import RunError, SearchFailedError
 from modelswarms.evaluator import Evaluator, StageTimes
 from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
 from modelswarms.reports.card import model_card
@@ -71,11 +71,11 @@ def search(
     RunFolder.check_free(path)
     prepared = prepare(settings, engine)
     with closing(prepared.engine):
-        prepared.engine.start(prepared.space)
         header = header_of(prepared)
+        prepared.engine.start(prepared.space)
+        prepared.check_prompts()
         with RunFolder.create(path, prepared.manifest()) as run:
-            run.journal.append(header)
-            return _complete(prepared, run, [header], watch or Silent())
+            return _complete(prepared, run, [], [header], watch or Silent())
 
 
 def resume(
@@ -93,24 +93,21 @@ def resume(
     with RunFolder.open(Path(run_dir)) as run:
         settings = load_config(None, overrides, below=run.manifest()["config"])
         records = run.journal.read()
-        header = next((r for r in records if r["kind"] == "constants" and r["name"] == "run"), None)
+        if records and (records[0]["kind"], records[0].get("name")) != ("constants", "run"):
+            raise RunError(f"{run.journal.path}: does not begin with the run's first line; restore it from a copy.")
         prepared = prepare(settings, engine)
         with closing(prepared.engine):
-            prepared.engine.start(prepared.space)
             now = header_of(prepared)
-            if header is None:  # the run was ended before its first line
-                header = now
-                run.journal.append(header)
-                records = [header]
-            extension = check_unchanged(records, now, run.path)
-            if extension is not None:
-                run.journal.append(extension)
-                records = [*records, extension]
-            return _complete(prepared, run, records, watch or Silent())
+            new = check_unchanged(records, now, run.path) if records else now  # it may have ended before its first line
+            prepared.engine.start(prepared.space)
+            prepared.check_prompts()
+            return _complete(prepared, run, records, [new] if new else [], watch or Silent())
 
 
-def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: Watcher) -> RunResult:
-    """From wherever the records end to the result."""
+def _complete(
+    prepared: Prepared, run: RunFolder, records: list[Record], new: Sequence[Record], watch: Watcher
+) -> RunResult:
+    """From wherever the records end to the result; ``new`` ones are journalled first."""
     config, names = prepared.config, prepared.space.names
     times = StageTimes(run.read_timing())
     swarm = Swarm(len(names), config.swarm, seed=config.seed)
@@ -123,8 +120,10 @@ def _complete(prepared: Prepared, run: RunFolder, records: list[Record], watch: 
         return candidate.iteration == 0 or before is None or value > before
 
     evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, records, times, keep)
-    watch.started(prepared.describe(run.path), swarm)
+    watch.started(prepared.describe(run.path), swarm)  # from here on a fault is one that can be resumed
     try:
+        for record in new:
+            run.journal.append(record)
         asked = _value_all(swarm, evaluator, watch, "search")
         best = swarm.best
         if best is None:

@@ -68,7 +68,7 @@ WRONG = [
     ({"kind": "function", "target": "mine"}, "module:attribute"),
     ({"kind": "function", "target": "no_such_module_here:f"}, "no_such_module_here"),
     ({"kind": "function", "target": "mine:scor"}, "'score'"),
-    ({"kind": "function", "target": "mine:NUMBER"}, "is a int"),
+    ({"kind": "function", "target": "mine:NUMBER"}, "is a number"),
     ({"kind": "function", "target": "mine:Half"}, "lacks"),
     ({"kind": "function", "target": "mine:Needy"}, "without arguments"),
     ({"kind": "function", "target": "torn:f"}, "line 2"),

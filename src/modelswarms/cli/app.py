@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -40,19 +41,20 @@ app.command(resume.resume)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; gives its exit code."""
     _log_to_stderr()
+    RUN_IN_PROGRESS.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
         return _refuse(str(error))
-    except WrongInputError as error:
-        return _refuse(str(error))
     except KeyboardInterrupt:
-        _say(f"interrupted; nothing evaluated is lost.{_how_to_resume()}")
+        _say(f"interrupted{'; nothing evaluated is lost' if RUN_IN_PROGRESS else ''}.{_how_to_resume()}")
         return INTERRUPTED
     except SystemExit:
         raise
     except Exception as error:  # the run folder is intact whatever happened
+        if isinstance(error, WrongInputError) and not RUN_IN_PROGRESS:
+            return _refuse(str(error))
         log.debug("the command failed", exc_info=True)
         _say(f"error: {_described(error)}{_how_to_resume()}")
         return FAILED_RUN
@@ -70,7 +72,7 @@ def _described(error: Exception) -> str:
 
 
 def _how_to_resume() -> str:
-    return f" Go on with: modelswarms resume {RUN_IN_PROGRESS[-1]}" if RUN_IN_PROGRESS else ""
+    return f" Go on with: modelswarms resume {shlex.quote(RUN_IN_PROGRESS[-1])}" if RUN_IN_PROGRESS else ""
 
 
 def _say(line: str) -> None:

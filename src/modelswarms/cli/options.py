@@ -21,7 +21,7 @@ def overrides(tokens: Sequence[str]) -> dict[str, str]:
     """``("--swarm.inertia", "0.2", "--seed=3")`` as ``{"swarm.inertia": "0.2", "seed": "3"}``.
 
     Raises:
-        ConfigError: a token is not an option, or an option has no value.
+        ConfigError: a token is not an option, or an option has no value, or is given twice.
     """
     found: dict[str, str] = {}
     rest = iter(tokens)
@@ -31,6 +31,8 @@ def overrides(tokens: Sequence[str]) -> dict[str, str]:
         key, equals, value = token[2:].partition("=")
         if not equals:
             value = _value_of(key, rest)
+        if key.replace("-", "_") in found:
+            raise ConfigError(f"--{key}: given twice; give it once.")
         found[key.replace("-", "_")] = value
     return found
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modelswarms.errors import DataError
+from modelswarms.naming import kind_of
 from modelswarms.types import Example
 
 __all__ = ["DataSet", "read_dataset"]
 
 _TOP = ("dataset", "dev", "test", "icl_prompt")
+_WRITE = 'write one: {"dataset": name, "dev": [...], "test": [...]}.'
 _KNOWN = ("question", "prompt", "answer", "choices", "id", "domain")
 
 
@@ -45,13 +47,13 @@ def read_dataset(path: str | Path) -> DataSet:
     content = _content(path)
     dev, test = (_examples(path, split, content.get(split, [])) for split in ("dev", "test"))
     if not dev:
-        raise DataError(f"{path}: 'dev' holds no examples; a search needs some to compare candidates on.")
+        raise DataError(f"{path}: 'dev' holds no examples; give some, on which a search can compare candidates.")
     icl_prompt = content.get("icl_prompt")
     if icl_prompt is not None and not isinstance(icl_prompt, str):
-        raise DataError(f"{path}: 'icl_prompt' is a {type(icl_prompt).__name__}; give a text, or leave it out.")
+        raise DataError(f"{path}: 'icl_prompt' is {kind_of(icl_prompt)}; give a text, or leave it out.")
     name = content.get("dataset", path.stem)
     if not isinstance(name, str):
-        raise DataError(f"{path}: 'dataset' is a {type(name).__name__}; give the data set's name.")
+        raise DataError(f"{path}: 'dataset' is {kind_of(name)}; give the data set's name.")
     canonical = json.dumps([content.get("dev"), content.get("test", []), icl_prompt], sort_keys=True)
     return DataSet(name, dev, test, icl_prompt, hashlib.sha256(canonical.encode()).hexdigest())
 
@@ -64,6 +66,8 @@ def _content(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check what it is and who may read it.") from None
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise DataError(f"{path}: line {error.lineno} begins a second JSON value; {_WRITE}") from None
         raise DataError(f"{path}: not valid JSON at line {error.lineno} ({error.msg}); mend the file.") from None
     except (UnicodeDecodeError, RecursionError):
         raise DataError(f"{path}: not UTF-8 JSON; save it as UTF-8 text.") from None
@@ -71,7 +75,7 @@ def _content(path: Path) -> dict[str, Any]:
         why = str(error).partition(";")[0]
         raise DataError(f"{path}: holds a number that cannot be read ({why}); write it as a text.") from None
     if not isinstance(content, dict) or "dev" not in content:
-        raise DataError(f'{path}: has no "dev"; write {{"dataset": name, "dev": [...], "test": [...]}}.')
+        raise DataError(f'{path}: has no "dev"; {_WRITE}')
     for key in content.keys() - set(_TOP):
         meant = get_close_matches(key, [name for name in _TOP if name not in content], n=1, cutoff=0.7)
         if meant:
@@ -86,7 +90,7 @@ def _refuse(constant: str) -> NoReturn:
 
 def _examples(path: Path, split: str, items: Any) -> tuple[Example, ...]:
     if not isinstance(items, list):
-        raise DataError(f"{path}: {split!r} is a {type(items).__name__}; give a list of items.")
+        raise DataError(f"{path}: {split!r} is {kind_of(items)}; give a list of items.")
     examples = tuple(_example(f"{path}: {split}[{i}]", item, str(i)) for i, item in enumerate(items))
     return _with_ids_of_their_own(examples)
 
@@ -104,7 +108,7 @@ def _with_ids_of_their_own(examples: tuple[Example, ...]) -> tuple[Example, ...]
 
 def _example(where: str, item: Any, position: str) -> Example:
     if not isinstance(item, dict):
-        raise DataError(f"{where} is a {type(item).__name__}; give keys and values, such as question and answer.")
+        raise DataError(f"{where} is {kind_of(item)}; give keys and values, such as question and answer.")
     question = item.get("question", item.get("prompt"))
     if not isinstance(question, str) or not question.strip():
         raise DataError(f"{where}: 'question' is {question!r}; give a text that is not empty.")

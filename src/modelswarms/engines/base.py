@@ -42,7 +42,7 @@ class Engine(Protocol):
         ...
 
     def describe(self) -> dict[str, object]:
-        """What a value may depend on: device, dtype, threads, versions. Goes into the journal."""
+        """What a value may depend on: device, dtype, threads, versions. Known before the start; journalled."""
         ...
 
     def close(self) -> None:

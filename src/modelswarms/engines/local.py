@@ -218,19 +218,56 @@ def _read_off(logprobs: torch.Tensor, continuation: Sequence[int]) -> Loglikelih
 def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:
     """Tokenizer and model, ready to answer. Raises ExpertError where they cannot be loaded."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with _quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+        except _LOADING as error:
+            raise ExpertError(
+                f"base: {base} has no tokenizer that can be loaded ({_first_sentence(error)}); "
+                "copy tokenizer.json and the files that belong to it there."
+            ) from error
+        try:
+            model, found = AutoModelForCausalLM.from_pretrained(
+                base, local_files_only=True, dtype=dtype, output_loading_info=True
+            )
+        except _LOADING as error:
+            if "ignore_mismatched_sizes" in str(error):
+                raise ExpertError(
+                    f"base: the weights in {base} do not have the shapes of config.json; {_COPY}"
+                ) from error
+            raise ExpertError(f"base: {base} cannot be loaded ({_first_sentence(error)}); {_COPY}") from error
+    if found["missing_keys"]:  # transformers draws them at random, with a warning
+        some = sorted(found["missing_keys"])[0]
+        raise ExpertError(
+            f"base: {base} holds no weights for {some} and {len(found['missing_keys']) - 1} more; {_COPY}"
+        )
+    return tokenizer, model.to(device).eval().requires_grad_(False)
+
+
+_LOADING = (OSError, ValueError, KeyError, RuntimeError)
+_COPY = "copy the model again, or update transformers."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bar and the reports of transformers: what they say is said in one line, or was asked for."""
     from transformers.utils import logging as transformers_logging
 
-    showed = transformers_logging.is_progress_bar_enabled()
+    showed, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity(logging.CRITICAL)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ExpertError(f"base: {base} cannot be loaded ({' '.join(str(error).split())[:300]}); check it.") from error
+        yield
     finally:
+        transformers_logging.set_verbosity(level)
         if showed:
             transformers_logging.enable_progress_bar()
-    return tokenizer, model.to(device).eval().requires_grad_(False)
+
+
+def _first_sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text.partition(". ")[0].rstrip(".")[:200]
 
 
 def _device(name: str) -> torch.device:

@@ -91,7 +91,8 @@ def _weight(model: torch.nn.Module, module: str, space: ExpertSpace) -> torch.nn
         layer = model.get_submodule(module)
     except AttributeError:
         raise ExpertError(
-            f"expert {owner.name}: the base has no module {module}; it was made from another base."
+            f"expert {owner.name}: the base has no module {module}; it was made from another base: "
+            "give that, or leave the expert out."
         ) from None
     weight = getattr(layer, "weight", None)
     a, b = owner.tensors[module]
@@ -102,7 +103,8 @@ def _weight(model: torch.nn.Module, module: str, space: ExpertSpace) -> torch.nn
     if tuple(weight.shape) != (b.shape[0], a.shape[1]):
         raise ExpertError(
             f"expert {owner.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, the base's is "
-            f"{tuple(weight.shape)}; it was made from another base."
+            f"{tuple(weight.shape)}; it was made from another base: "
+            "give that, or leave the expert out."
         )
     if sum(parameter is weight for _, parameter in model.named_parameters(remove_duplicate=False)) > 1:
         raise ExpertError(

@@ -88,11 +88,15 @@ def check_fit(adapters: Iterable[Adapter], base: Path) -> None:
         for module, (a, b) in adapter.tensors.items() if named else ():
             shape = shapes.get(f"{module}.weight")
             if shape is None:
-                raise ExpertError(f"expert {adapter.name}: the base has no {module}; it was made from another base.")
+                raise ExpertError(
+                    f"expert {adapter.name}: the base has no {module}; "
+                    "it was made from another base: give that, or leave the expert out."
+                )
             if shape != (b.shape[0], a.shape[1]):
                 raise ExpertError(
                     f"expert {adapter.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, the base's is "
-                    f"{shape}; it was made from another base."
+                    f"{shape}; it was made from another base: "
+                    "give that, or leave the expert out."
                 )
 
 

@@ -120,7 +120,7 @@ def _one(given: str | Path, name: str | None = None) -> Found:
     """One expert of a list or a mapping."""
     wanted = hub_id(given, f"expert {name}" if name else "experts")
     if wanted is None:
-        found = _named(_path(given))
+        found = _named(_path(given, f"expert {name}" if name else "experts"))
         return Found(name or found.name, found.folder, found.given)
     who = name or wanted.name
     folder = fetch_adapters(wanted, f"expert {who}")
@@ -143,7 +143,7 @@ def _named(folder: Path) -> Found:
     return Found(Path(os.path.abspath(folder)).name, folder, str(folder))
 
 
-def _path(given: object) -> Path:
+def _path(given: object, who: str = "experts") -> Path:
     if not isinstance(given, str | Path) or not str(given).strip():
-        raise ExpertError(f"experts: {given!r} is not a folder; {_GIVE}")
+        raise ExpertError(f"{who}: {given!r} is not a folder; {_GIVE}")
     return Path(given).expanduser()

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from modelswarms.errors import ConfigError, EvaluationError
-from modelswarms.naming import nearest
+from modelswarms.naming import kind_of, nearest
 from modelswarms.types import Example, Model, Score, Utility
 
 __all__ = ["FunctionUtility", "OwnUtility", "load_target"]
@@ -107,26 +107,30 @@ def load_target(target: str, folder: Path) -> Utility:
         return OwnUtility(found, own if isinstance(own, str) else _fingerprint(module))
     if callable(found):
         return FunctionUtility(found, target, _fingerprint(module))
-    raise ConfigError(f"utility.target: {target} is a {type(found).__name__}; give a function or a utility class.")
+    raise ConfigError(f"utility.target: {target} is {kind_of(found)}; give a function or a utility class.")
 
 
 def _made(cls: type, target: str) -> Any:
     try:
         inspect.signature(cls).bind()
     except TypeError as error:
-        raise ConfigError(f"utility.target: {target} cannot be made without arguments ({error}).") from None
+        raise ConfigError(
+            f"utility.target: {target} cannot be made without arguments ({error}); give them defaults."
+        ) from None
     except ValueError:
         pass  # a class without a signature that Python can tell
     try:
         return cls()
     except Exception as error:
-        raise ConfigError(f"utility.target: making {target} failed ({type(error).__name__}: {error}).") from error
+        raise ConfigError(
+            f"utility.target: making {target} failed ({type(error).__name__}: {error}); mend it."
+        ) from error
 
 
 def _check_members(found: Any, target: str) -> None:
     missing = [key for key in _MEMBERS if not hasattr(found, key)]
     if missing:
-        raise ConfigError(f"utility.target: {target} lacks {', '.join(missing)}; see docs/utilities.md.")
+        raise ConfigError(f"utility.target: {target} lacks {', '.join(missing)}; add what docs/utilities.md asks for.")
     if not isinstance(found.name, str) or not found.name:
         raise ConfigError(f"utility.target: {target}.name is {found.name!r}; give a text.")
     if found.range is None:
