@@ -19,9 +19,10 @@ from pathlib import Path
 from seeds import Variant, markdown, paired_over_seeds, percent, run_all, summary
 
 COMBINE = ("factors", "delta")
+AS_PUBLISHED = {"draws_per": "particle", "leaders": 1}
 START = {
-    "interpolations": {"include_base": False, "populate_by": "interpolation"},
-    "base and sums": {"include_base": True, "populate_by": "sums"},
+    "interpolations": {"include_base": False, "populate_by": "interpolation", **AS_PUBLISHED},
+    "base and sums": {"include_base": True, "populate_by": "sums", **AS_PUBLISHED},
 }
 
 

@@ -16,7 +16,7 @@ def paths_count_twice(examples, model):
 
 
 if __name__ == "__main__":
-    names = ("conn_small", "sp_mid", "hops")
+    names = ("connect_large", "path_large", "hop_counter")
     with tempfile.TemporaryDirectory() as folder:
         result = search(
             experts={name: str(zoo.expert_paths()[name]) for name in names},

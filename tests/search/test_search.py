@@ -142,12 +142,12 @@ def test_changed_experts_are_refused(keys, scripted, tmp_path):
     import shutil
 
     folder = tmp_path / "experts"
-    for name in ("hops", "neigh", "comps"):
+    for name in ("degree", "between", "heaviest"):
         shutil.copytree(modelswarms.zoo.expert_paths()[name], folder / name)
     run = search({**keys, "experts": str(folder)}, engine=scripted()).run_dir
-    config = folder / "hops" / "adapter_config.json"
+    config = folder / "degree" / "adapter_config.json"
     config.write_text(config.read_text().replace('"lora_alpha": 16', '"lora_alpha": 8'))
-    with pytest.raises(RunError, match="hops"):
+    with pytest.raises(RunError, match="degree"):
         resume(run, engine=scripted())
 
 

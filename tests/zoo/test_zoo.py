@@ -1,4 +1,4 @@
-"""The zoo's questions are what they claim to be, and its experts know what they should."""
+"""The shipped zoo is what the build says it is: its questions, what it can read, and what its experts know."""
 
 import json
 import re
@@ -12,10 +12,20 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from modelswarms import zoo
-from modelswarms.zoo.questions import canonical_key, make_dataset
+from modelswarms.zoo.build.questions import make_questions, save_questions
+from modelswarms.zoo.build.settings import full_settings
 
 DATA = json.loads(zoo.questions_path().read_text())
 ITEMS = DATA["dev"] + DATA["test"]
+FAMILIES = ("between", "connectivity", "degree", "heaviest", "shortest_path")
+SPECIALISTS = {
+    "between": "between",
+    "connect_large": "connectivity",
+    "degree": "degree",
+    "heaviest": "heaviest",
+    "path_large": "shortest_path",
+}
+TABLE = json.loads(zoo.table_path().read_text())
 
 
 def graph_of(question: str) -> nx.Graph:
@@ -30,19 +40,34 @@ def graph_of(question: str) -> nx.Graph:
     return graph
 
 
-def test_the_file_is_what_its_seed_gives():
-    assert zoo.questions_path().read_text() == json.dumps(make_dataset(), indent=1) + "\n"
-    assert make_dataset(seed=1)["dev"][0] != make_dataset(seed=2)["dev"][0]
+def test_the_file_is_what_its_seed_gives(tmp_path):
+    save_questions(tmp_path / "again.json", make_questions(full_settings(), 0))
+    assert zoo.questions_path().read_text() == (tmp_path / "again.json").read_text()
+
+
+def answer_to(item) -> str:
+    """From the question's text alone."""
+    graph = graph_of(item["question"])
+    first, *rest = map(int, re.findall(r"node (\d+)", item["question"].rsplit("Q:", 1)[1]))
+    match item["domain"]:
+        case "connectivity":
+            return (
+                "Yes"
+                if graph.has_node(first) and graph.has_node(rest[0]) and nx.has_path(graph, first, rest[0])
+                else "No"
+            )
+        case "shortest_path":
+            return str(nx.shortest_path_length(graph, first, rest[0], weight="weight"))
+        case "between":
+            return str(len(nx.shortest_path(graph, first, rest[0])) - 2)
+        case "degree":
+            return str(len(graph[first]))
+        case "heaviest":
+            return str(max(edge["weight"] for edge in graph[first].values()))
 
 
 def test_answers_are_right():
-    for item in ITEMS:
-        graph = graph_of(item["question"])
-        first, second = map(int, re.findall(r"node (\d+)", item["question"].rsplit("Q:", 1)[1])[:2])
-        if item["domain"] == "connectivity":
-            assert item["answer"] == ("Yes" if nx.has_path(graph, first, second) else "No")
-        else:
-            assert item["answer"] == str(nx.shortest_path_length(graph, first, second, weight="weight"))
+    assert [item["answer"] for item in ITEMS] == [answer_to(item) for item in ITEMS]
 
 
 def test_no_graph_is_in_both_splits():
@@ -57,26 +82,21 @@ def test_no_graph_is_in_both_splits():
                 assert not nx.is_isomorphic(graphs["dev"][i], graphs["test"][j], edge_match=match)
 
 
-def test_the_key_is_the_same_for_isomorphic_graphs():
-    one = {0: {1: 3, 2: 1}, 1: {0: 3}, 2: {0: 1, 3: 2}, 3: {2: 2}}
-    renamed = {9 - a: {9 - b: w for b, w in edges.items()} for a, edges in one.items()}
-    other = {0: {1: 3, 2: 2}, 1: {0: 3}, 2: {0: 2, 3: 1}, 3: {2: 1}}
-    assert canonical_key(one) == canonical_key(renamed) != canonical_key(other)
-
-
 def test_balance_and_sizes():
-    assert len(DATA["test"]) >= 500
+    assert (len(DATA["dev"]), len(DATA["test"])) == (200, 600)
     for split in ("dev", "test"):
-        answers = Counter(item["answer"] for item in DATA[split] if item["domain"] == "connectivity")
-        assert answers["Yes"] == answers["No"] == len(DATA[split]) // 4
+        assert Counter(item["domain"] for item in DATA[split]) == dict.fromkeys(FAMILIES, len(DATA[split]) // 5)
+        for family in FAMILIES:  # no constant answer goes far
+            answers = Counter(item["answer"] for item in DATA[split] if item["domain"] == family)
+            assert max(answers.values()) <= 0.62 * len(DATA[split]) / 5, (split, family, answers)
 
 
-def test_every_word_is_known_to_the_tokenizer():
+def test_questions_are_read_and_are_short():
     tokenizer = AutoTokenizer.from_pretrained(zoo.base_path())
     lengths = []
     for item in ITEMS:
         ids = tokenizer(item["question"])["input_ids"]
-        assert tokenizer.unk_token_id not in ids
+        assert tokenizer.decode(ids) == item["question"]
         lengths.append(len(ids))
     assert sum(lengths[: len(DATA["dev"])]) <= 25_000  # what the demo can afford
 
@@ -118,24 +138,61 @@ def test_the_wording_is_nlgraphs(shared):
         return re.sub(r"\d+", "#", re.sub(graph, "", question, flags=re.MULTILINE))
 
     real = json.loads((shared / "data" / "eval" / "nlgraph.json").read_text())
-    assert {frame(item["question"]) for item in ITEMS} == {frame(item["question"]) for item in real["dev"]}
+    ours = [item for item in ITEMS if item["domain"] in ("connectivity", "shortest_path")]
+    assert {frame(item["question"]) for item in ours} == {frame(item["question"]) for item in real["dev"]}
 
 
-@pytest.mark.parametrize(
-    ("expert", "domain", "least"), [("conn_small", "connectivity", 0.85), ("sp_mid", "shortest_path", 0.4)]
-)
-def test_an_expert_knows_its_family(expert, domain, least):
-    base = AutoModelForCausalLM.from_pretrained(zoo.base_path(), dtype=torch.float32)
+@pytest.fixture(scope="module")
+def models():
+    """The base, and the base with every expert by its name."""
+    torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(zoo.base_path())
-    items = [item for item in DATA["test"] if item["domain"] == domain][:50]
+    model = AutoModelForCausalLM.from_pretrained(zoo.base_path(), dtype=torch.float32)
+    names = list(zoo.expert_paths())
+    model = PeftModel.from_pretrained(model, zoo.expert_paths()[names[0]], adapter_name=names[0]).eval()
+    for name in names[1:]:
+        model.load_adapter(zoo.expert_paths()[name], adapter_name=name)
+    return tokenizer, model
 
-    def share(model):
-        right = 0
-        for item in items:
-            with torch.no_grad():
-                logits = model(input_ids=torch.tensor([tokenizer(item["question"])["input_ids"]])).logits[0, -1]
-            right += tokenizer.decode(logits.argmax()).strip() == item["answer"]
-        return right / len(items)
 
-    assert share(base) < 0.3
-    assert share(PeftModel.from_pretrained(base, zoo.expert_paths()[expert]).eval()) >= least
+def answers(tokenizer, model, prompts):
+    """Greedy, one by one."""
+    found = []
+    for prompt in prompts:
+        ids = tokenizer(prompt, return_tensors="pt")
+        with torch.no_grad():
+            out = model.generate(**ids, max_new_tokens=4, do_sample=False)[0, ids["input_ids"].shape[1] :]
+        found.append((tokenizer.decode(out, skip_special_tokens=True).strip(), out.tolist()))
+    return found
+
+
+@pytest.mark.parametrize("expert", SPECIALISTS)
+def test_a_specialist_does_what_the_table_says(expert, models):
+    tokenizer, model = models
+    family = SPECIALISTS[expert]
+    items = [item for item in DATA["dev"] if item["domain"] == family]
+    model.set_adapter(expert)
+    said = answers(tokenizer, model, [item["question"] for item in items])
+    right = sum(text == item["answer"] for (text, _), item in zip(said, items, strict=True))
+    assert right == pytest.approx(TABLE["percent"][expert]["dev"][family] * len(items) / 100, abs=1.01)
+    assert TABLE["percent"][expert]["dev"][family] > TABLE["percent"]["base"]["dev"][family] + 10
+    assert sum(tokenizer.eos_token_id in ids for _, ids in said) >= 0.97 * len(said)
+
+
+def test_the_table_tells_what_the_zoo_is_for():
+    """One expert for every family, none good at all of them, and far from what one adapter can learn."""
+    test = {name: figures["test"]["all"] for name, figures in TABLE["percent"].items()}
+    experts = zoo.expert_paths()
+    assert set(experts) | {"base", "ceiling", "average of all", "sum of all"} == set(test)
+    assert 25 <= test["base"] <= 40
+    assert max(test[name] for name in experts) <= 56
+    assert test["ceiling"] >= max(test[name] for name in experts) + 25
+
+
+def test_any_text_is_read_in_a_chat_of_some_length(models):
+    tokenizer, model = models
+    odd = "Größe: 3 µm → \u4f60\u597d \U0001f41d\n\tNode 99"
+    assert tokenizer.decode(tokenizer(odd)["input_ids"]) == odd
+    chat = [{"role": "user", "content": DATA["dev"][0]["question"]}]
+    assert tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) == chat[0]["content"]
+    assert model.config.max_position_embeddings >= 4096

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ANSWER_TOKENS", "base_path", "ceiling_path", "expert_paths", "questions_path"]
+__all__ = ["ANSWER_TOKENS", "base_path", "ceiling_path", "expert_paths", "questions_path", "table_path"]
 
-ANSWER_TOKENS: Final = 1
-"""The zoo's answers are one token each."""
+ANSWER_TOKENS: Final = 2
+"""The zoo's answers are one token each, and its models end them with another."""
 
 _DATA = Path(__file__).parent / "data"
 
@@ -30,6 +30,11 @@ def ceiling_path() -> Path | None:
     """One adapter trained on everything at once, which no mixture of experts is expected to beat; None without it."""
     path = _DATA / "ceiling"
     return path if path.is_dir() else None
+
+
+def table_path() -> Path:
+    """What base and experts answer rightly, measured by the build: JSON with ``percent``, ``counts`` and ``roles``."""
+    return _DATA / "table.json"
 
 
 def questions_path() -> Path:
