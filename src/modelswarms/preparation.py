@@ -132,8 +132,12 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
         RunError: names what changed.
     """
     then = current_header(records)
-    for key in ("experts", "fingerprints", "seed", "utility"):
+    if then["experts"] != now["experts"]:
+        were, are = (", ".join(header["experts"]) for header in (then, now))
+        raise RunError(f"{path}: the experts were {were} and are now {are}; restore them, or start a new run.")
+    for key in ("fingerprints", "seed", "utility"):
         for name in _differences(then[key], now[key], key):
+            name = name.removeprefix("fingerprints.")
             raise RunError(f"{path}: {name} changed since the run began; restore it, or start a new run.")
     changed = {}
     for name, old, new in _changes(then["config"], now["config"]):

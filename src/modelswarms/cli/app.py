@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
-        return _refuse(str(error))
+        verb = "".join(f" {name}" for name in error.command_chain or ())
+        return _refuse(f"{error} See: modelswarms{verb} --help")
     except KeyboardInterrupt:
         _say(f"interrupted{'; nothing evaluated is lost' if RUN_IN_PROGRESS else ''}.{_how_to_resume()}")
         return INTERRUPTED

@@ -26,7 +26,7 @@ def overrides(tokens: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     rest = iter(tokens)
     for token in rest:
-        if not token.startswith("--") or token == "--":
+        if not token.startswith("--") or not token[2:].partition("=")[0]:
             raise ConfigError(f"{token!r} is not an option; write configuration keys as --key value.")
         key, equals, value = token[2:].partition("=")
         if not equals:

@@ -137,7 +137,7 @@ class LocalEngine:
     def _encoded(self, texts: list[str], special_tokens: bool = True) -> list[list[int]]:
         if not texts:
             return []
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special_tokens)["input_ids"]
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special_tokens, verbose=False)["input_ids"]
         return ids
 
     @torch.inference_mode()

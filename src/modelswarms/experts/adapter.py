@@ -5,23 +5,33 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms.errors import ExpertError
-from modelswarms.experts.validation import check_adapter_config, is_targeted
+from modelswarms.experts.problems import Problem, refuse
+from modelswarms.experts.tensors import CONFIG, FACTOR, WEIGHTS, tensor_problems
+from modelswarms.experts.validation import config_problems
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Adapter", "check_folder", "read_adapter", "union_of_targets"]
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "Adapter",
+    "adapter_of",
+    "check_folder",
+    "examine_folder",
+    "is_folder",
+    "read_adapter",
+    "read_tensors",
+    "union_of_targets",
+]
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_KEY = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,33 +111,58 @@ class Adapter:
         }
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that one may look for: what is behind a closed door counts as not there."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def check_folder(name: str, folder: str | Path) -> dict[str, Any]:
     """What can be known without reading weights: the checked adapter configuration.
 
     Raises:
         ExpertError: no such folder, no or unreadable files, or a field outside the allow-list.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ExpertError(f"expert {name}: {folder} is no folder; check the path.")
+    config, problems = examine_folder(name, Path(folder))
+    refuse(problems)
+    return config
+
+
+def examine_folder(name: str, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """The adapter's configuration, empty where it cannot be read, and all that is wrong without reading weights."""
+    if not is_folder(folder):
+        return {}, [Problem(name, "folder", f"{folder} is no folder", "check the path.")]
     path = folder / CONFIG
+    config: Any = {}
+    problems = []
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ExpertError(f"expert {name}: {folder} holds no {CONFIG}; give a PEFT adapter folder.") from None
-    except (OSError, ValueError) as error:
-        raise ExpertError(f"expert {name}: {path} cannot be read ({error}); save the adapter again.") from None
-    if not isinstance(config, dict):
-        raise ExpertError(f"expert {name}: {path} holds no keys and values; save the adapter again.")
-    check_adapter_config(name, config)
-    if not (folder / WEIGHTS).is_file():
-        if (folder / "adapter_model.bin").exists():
-            raise ExpertError(
-                f"expert {name}: {folder} holds adapter_model.bin, which can run code when it is opened; "
-                "load it with PEFT and save it with safe_serialization=True."
-            )
-        raise ExpertError(f"expert {name}: {folder} holds no {WEIGHTS}; save the adapter again.")
-    return config
+        problems.append(Problem(name, CONFIG, f"{folder} holds no {CONFIG}", "give a PEFT adapter folder."))
+    except PermissionError as error:
+        what = f"{path} cannot be read ({error.strerror})"
+        return {}, [Problem(name, CONFIG, what, "check who may read the folder and its files.")]
+    except (OSError, ValueError, RecursionError) as error:
+        problems.append(Problem(name, CONFIG, f"{path} cannot be read ({error})", "save the adapter again."))
+    else:
+        if isinstance(config, dict):
+            problems += config_problems(name, config)
+        else:
+            config = {}
+            problems.append(Problem(name, CONFIG, f"{path} holds no keys and values", "save the adapter again."))
+    return config, [*problems, *_weights_missing(name, folder)]
+
+
+def _weights_missing(name: str, folder: Path) -> Iterator[Problem]:
+    if (folder / WEIGHTS).is_file():
+        return
+    if (folder / "adapter_model.bin").exists():
+        what = f"{folder} holds adapter_model.bin, which can run code when it is opened"
+        yield Problem(name, WEIGHTS, what, "load it with PEFT and save it with safe_serialization=True.")
+    else:
+        yield Problem(name, WEIGHTS, f"{folder} holds no {WEIGHTS}", "save the adapter again.")
 
 
 def read_adapter(name: str, folder: str | Path) -> Adapter:
@@ -136,73 +171,44 @@ def read_adapter(name: str, folder: str | Path) -> Adapter:
     Raises:
         ExpertError: names the expert, the field or tensor, and the remedy.
     """
+    config = check_folder(name, folder)
+    flat, problems = read_tensors(name, Path(folder))
+    refuse(problems)
+    refuse(tensor_problems(name, flat, config))
+    return adapter_of(name, config, flat)
+
+
+def read_tensors(name: str, folder: Path) -> tuple[dict[str, torch.Tensor], list[Problem]]:
+    """The stored tensors as they are, none where they cannot be read, and why that is so."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    config = check_folder(name, folder)
-    path = Path(folder) / WEIGHTS
+    path = folder / WEIGHTS
     try:
-        flat = load_file(path)
+        return load_file(path), []
+    except PermissionError as error:
+        what = f"{path} cannot be read ({error.strerror or error})"
+        return {}, [Problem(name, WEIGHTS, what, "check who may read the file.")]
     except (SafetensorError, OSError, ValueError) as error:
-        raise ExpertError(f"expert {name}: {path} is damaged ({error}); copy or save the adapter again.") from None
-    tensors = _paired(name, flat, config["r"])
-    for module in tensors:
-        if not is_targeted(module, config.get("target_modules")):
-            raise ExpertError(
-                f"expert {name}: {WEIGHTS} changes {module}, which target_modules in {CONFIG} leaves out; "
-                "copy both files from one place, or save the adapter again."
-            )
+        return {}, [Problem(name, WEIGHTS, f"{path} is damaged ({error})", "copy or save the adapter again.")]
+
+
+def adapter_of(name: str, config: Mapping[str, Any], flat: Mapping[str, torch.Tensor]) -> Adapter:
+    """The adapter of a configuration and tensors that have no problems."""
+    factors: dict[str, dict[str, torch.Tensor]] = {}
+    for key in sorted(flat):
+        match = FACTOR.match(key)
+        if match is not None:
+            factors.setdefault(match["module"], {})[match["factor"]] = flat[key].float()
     return Adapter(
         name,
         config["r"],
         config["lora_alpha"],
         bool(config.get("use_rslora")),
-        tensors,
+        {module: (pair["A"], pair["B"]) for module, pair in factors.items()},
         config.get("base_model_name_or_path"),
         _targets(config),
     )
-
-
-def _paired(name: str, flat: Mapping[str, torch.Tensor], rank: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    factors: dict[str, dict[str, torch.Tensor]] = {}
-    for key in sorted(flat):
-        match = _KEY.match(key)
-        if match is None:
-            raise ExpertError(f"expert {name}: tensor {key} is not a LoRA factor; {_remedy(key)}")
-        factors.setdefault(match["module"], {})[match["factor"]] = _checked(name, key, flat[key])
-    if not factors:
-        raise ExpertError(f"expert {name}: {WEIGHTS} holds no tensors; save the adapter again.")
-    for module, pair in factors.items():
-        if set(pair) != {"A", "B"}:
-            missing = "B" if "A" in pair else "A"
-            raise ExpertError(f"expert {name}: {module} has no lora_{missing}; save the adapter again.")
-        if pair["A"].shape[0] != rank or pair["B"].shape[1] != rank:
-            raise ExpertError(
-                f"expert {name}: {module} has factors {tuple(pair['A'].shape)} and {tuple(pair['B'].shape)}, but "
-                f"adapter_config.json says r = {rank}; save the adapter again."
-            )
-    return {module: (pair["A"], pair["B"]) for module, pair in factors.items()}
-
-
-_ONLY = "Only linear LoRA factors can be combined."
-
-
-def _remedy(key: str) -> str:
-    if key.endswith((".base_layer.weight", "embed_tokens.weight", "lm_head.weight")):
-        return "PEFT stored a matrix of the base beside them: save the adapter with save_embedding_layers=False."
-    return f"leave the expert out. {_ONLY}"
-
-
-def _checked(name: str, key: str, tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor in float32."""
-    if tensor.ndim != 2:
-        raise ExpertError(f"expert {name}: {key} has {tensor.ndim} dimensions, not 2; leave the expert out. {_ONLY}")
-    if not tensor.is_floating_point():
-        raise ExpertError(f"expert {name}: {key} is {tensor.dtype}, not floating point; save the adapter again.")
-    tensor = tensor.float()
-    if not tensor.isfinite().all():
-        raise ExpertError(f"expert {name}: {key} holds NaN or infinite values; train or copy the adapter again.")
-    return tensor
 
 
 def _targets(config: Mapping[str, Any]) -> tuple[str, ...]:

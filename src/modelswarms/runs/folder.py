@@ -83,12 +83,16 @@ class RunFolder:
                     f"{self.path}: the run was ended before it began; start it again in the same folder."
                 ) from None
             raise RunError(f"{self.path}: is not the folder of a run (no {MANIFEST}); check the path.") from None
+        except NotADirectoryError:
+            raise RunError(f"{self.path}: is a file; give the folder of a run.") from None
         except OSError as error:
             raise RunError(
                 f"{self.path / MANIFEST}: cannot be read ({error.strerror}); check what it is and who may read it."
             ) from error
         except (ValueError, yaml.YAMLError) as error:
-            raise RunError(f"{self.path / MANIFEST}: is not YAML ({error}); restore it from a copy.") from error
+            mark = getattr(error, "problem_mark", None)
+            where = f" in line {mark.line + 1}" if mark else ""
+            raise RunError(f"{self.path / MANIFEST}: is not YAML{where}; restore it from a copy.") from error
         if not isinstance(loaded, dict) or not isinstance(loaded.get("config"), dict):
             raise RunError(f"{self.path / MANIFEST}: holds no configuration; restore it from a copy.")
         return loaded

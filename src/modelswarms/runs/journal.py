@@ -75,7 +75,9 @@ class Journal:
         except FileNotFoundError:
             return [], 0
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be read ({error.strerror}); check its permissions.") from error
+            raise RunError(
+                f"{self.path}: cannot be read ({error.strerror}); check what it is and who may read it."
+            ) from error
         records: list[Record] = []
         whole = 0
         *lines, tail = content.split(b"\n")

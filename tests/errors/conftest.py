@@ -1,0 +1,36 @@
+"""A finished run that rows copy, folders that nobody is kept out of, and a machine without a GPU or a network."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wrong_inputs.running import finished_run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with a run that is over."""
+    return finished_run(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach, as the other temporary ones cannot be."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place).resolve()
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU, no network: as the table describes it, wherever the tests run."""
+    import huggingface_hub.constants
+    import torch
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)

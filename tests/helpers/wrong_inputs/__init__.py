@@ -1,0 +1,17 @@
+"""The table of wrong inputs: each is one line with its remedy, and leaves nothing behind."""
+
+from wrong_inputs import adapters, bases, command_line, configuration, data, devices, places, runs
+from wrong_inputs.row import Row, working_folder
+
+__all__ = ["GROUPS", "Row", "working_folder"]
+
+GROUPS: dict[str, list[Row]] = {
+    "Experts": adapters.ROWS,
+    "The base": bases.ROWS,
+    "Data": data.ROWS,
+    "Configuration and utilities": configuration.ROWS,
+    "Run folders": runs.ROWS,
+    "Permissions": places.ROWS,
+    "Devices": devices.ROWS,
+    "The command line": command_line.ROWS,
+}

@@ -1,0 +1,72 @@
+"""Devices that are not there, on a machine that has none but its processor."""
+
+from __future__ import annotations
+
+from wrong_inputs.row import Row, settings
+
+ROWS = [
+    Row(
+        "cuda",
+        "cuda where there is none",
+        "engine.device: 'cuda', but torch sees 0 CUDA devices; give 'cpu' or 'auto', or mend the "
+        "installation of torch.",
+        command="search my.yaml --engine.device cuda",
+    ),
+    Row(
+        "cuda-99",
+        "a GPU's number that is not there",
+        "engine.device: 'cuda:99', but torch sees 0 CUDA devices; give 'cpu' or 'auto', or mend the "
+        "installation of torch.",
+        settings(engine={"device": "cuda:99"}),
+    ),
+    Row(
+        "mps",
+        "mps where there is none",
+        "engine.device: 'mps', but torch sees no such device; give 'cpu' or 'auto', or mend the installation of torch.",
+        command="search my.yaml --engine.device mps",
+    ),
+    Row(
+        "tpu",
+        "a device that is not known",
+        "engine.device: 'tpu' is not allowed; give 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.",
+        command="search my.yaml --engine.device tpu",
+    ),
+    Row(
+        "cuda-letter",
+        "a GPU's number that is none",
+        "engine.device: 'cuda:x' is not allowed; give 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.",
+        command="search my.yaml --engine.device cuda:x",
+    ),
+    Row(
+        "device-number",
+        "a number instead of a device",
+        "engine.device: 0 is not allowed; give a text.",
+        command="search my.yaml --engine.device 0",
+    ),
+    Row(
+        "dtype",
+        "a precision that is not known",
+        "engine.dtype: 'float8' is not allowed; give 'auto' or 'float32' or 'bfloat16' or 'float16'.",
+        command="search my.yaml --engine.dtype float8",
+    ),
+    Row(
+        "dtype-whole",
+        "a precision that is no floating point",
+        "engine.dtype: 'int8' is not allowed; give 'auto' or 'float32' or 'bfloat16' or 'float16'.",
+        settings(engine={"dtype": "int8"}),
+    ),
+    Row(
+        "threads-text",
+        "threads that are no number",
+        "engine.threads: 'two' is not allowed; give a whole number or null.",
+        command="demo --engine.threads two",
+    ),
+    Row(
+        "resume-device",
+        "a device that is not there, on resume",
+        "engine.device: 'cuda:7', but torch sees 0 CUDA devices; give 'cpu' or 'auto', or mend the "
+        "installation of torch.",
+        command="resume run --engine.device cuda:7",
+        needs_run=True,
+    ),
+]
