@@ -44,7 +44,7 @@ def search(
     config: SearchConfig | Mapping[str, Any] | str | Path | None = None,
     *,
     watch: Watcher | None = None,
-    engine: Engine | None = None,
+    engine: Engine | Mapping[str, Any] | None = None,
     **keys: Any,
 ) -> RunResult:
     """Searches the experts' combined weights for the best utility on the dev split.
@@ -52,7 +52,7 @@ def search(
     Args:
         config: a configuration, nested keys and values, or the path of a YAML file.
         watch: is told of every step (progress, trackers); it cannot change the run.
-        engine: an engine of your own, instead of the one ``engine.kind`` names.
+        engine: the configuration's ``engine`` keys, or an engine of your own.
         **keys: the configuration's keys, laid over ``config``.
 
     Returns:
@@ -66,6 +66,8 @@ def search(
         >>> result = search(experts="adapters/", base="base/", utility={"kind": "exact_match", "data": "my.json"})
         >>> result.best["coefficients"], result.best["test"], result.difference["ci"]  # doctest: +SKIP
     """
+    if isinstance(engine, Mapping):
+        keys, engine = {**keys, "engine": engine}, None
     settings = _settings(config, keys)
     path = Path(settings.run_dir or "runs/search")
     RunFolder.check_free(path)

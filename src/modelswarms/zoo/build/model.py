@@ -165,7 +165,9 @@ class Kernels:
     def compiled() -> Kernels:
         """Compiled once for every length bucket."""
         torch._dynamo.config.recompile_limit = 64
-        torch.backends.cuda.enable_cudnn_sdp(False)  # that attention's gradient is in no fixed order, and only warns of it
+        torch.backends.cuda.enable_cudnn_sdp(
+            False
+        )  # that attention's gradient is in no fixed order, and only warns of it
         import torch._inductor.config as inductor
 
         if hasattr(inductor, "deterministic"):
