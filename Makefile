@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
-.PHONY: help setup demo test lint format examples readme benchmarks clean
+.PHONY: help setup demo test lint format examples readme benchmarks zoo agreement clean
 
 help:
 	@echo "make demo    set up, then a real search on the embedded zoo, about two minutes on two cores"
@@ -19,6 +19,8 @@ help:
 	@echo "make lint    formatting, lint, types and import contracts"
 	@echo "make examples, make readme    run the examples, and the README's commands"
 	@echo "make benchmarks               the demo over five seeds (about fifteen minutes)"
+	@echo "make zoo                      build the zoo from its seed on a GPU, and compare it with the committed one"
+	@echo "make agreement                the same search on processor and GPU in float32: how many answers agree"
 
 setup: $(STAMP)
 
@@ -53,6 +55,13 @@ readme: setup
 
 benchmarks: setup
 	$(BIN)/python benchmarks/demo_seeds.py --seeds 0 1 2 3 4
+
+zoo: setup
+	$(BIN)/python -m modelswarms.zoo.build --out zoo_build
+	$(BIN)/python benchmarks/zoo_rebuild.py zoo_build
+
+agreement: setup
+	$(BIN)/python benchmarks/agreement.py --one cpu --other cuda
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
