@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,16 +13,22 @@ __all__ = [
     "Bar",
     "Level",
     "Line",
+    "fitted",
+    "interval_axis",
     "interval_bar",
     "line_chart",
     "nice_ticks",
     "shortened",
     "signed_bars",
+    "text_width",
     "whole_ticks",
 ]
 
 CHARACTER = 6.7
 """Width of an average character at 12 pixels, on the generous side."""
+
+POINTS = 100
+"""Iterations up to which every value of a curve has its own point."""
 
 Interval = Sequence[float]
 
@@ -56,15 +64,28 @@ def shortened(text: str, limit: int) -> str:
     """At most ``limit`` characters; the middle of a longer text is left out."""
     if len(text) <= limit:
         return text
-    head = (limit - 1 + 1) // 2
+    head = limit // 2
     tail = max(0, limit - 1 - head)
     return f"{text[:head]}…{text[len(text) - tail :] if tail else ''}"
+
+
+def text_width(text: str) -> float:
+    """About how many pixels a text takes at 12 pixels; characters of full width count twice."""
+    return CHARACTER * sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fitted(text: str, width: float) -> str:
+    """The text, its middle left out as far as needed for ``width`` pixels."""
+    limit = len(text)
+    while limit > 1 and text_width(shortened(text, limit)) > width:
+        limit -= 1 if limit < 40 else limit // 8
+    return shortened(text, limit)
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """About ``count`` round numbers from ``low`` to ``high``."""
     span = high - low
-    if not (span > 0 and math.isfinite(span)):
+    if not (1e-290 < span < 1e300):
         return [low]
     rough = span / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
@@ -89,7 +110,7 @@ def line_chart(
     width: int = 720,
     height: int = 320,
 ) -> str:
-    """Curves over iterations; every point says its figure when pointed at.
+    """Curves over iterations; up to ``POINTS`` of them have points that say their figure when pointed at.
 
     Args:
         lines: of equal length; the first is drawn on top.
@@ -97,7 +118,7 @@ def line_chart(
         bounds: the axis never goes beyond these.
     """
     low, high = _extent(lines, levels, bounds)
-    ticks = nice_ticks(low, high, 5)
+    ticks = list({number(t): t for t in nice_ticks(low, high, 5)}.values())  # no label twice
     left = 14 + CHARACTER * max((len(number(t)) for t in ticks), default=3)
     right, top, bottom = width - 12.0, 12.0, height - 40.0
     last = max((len(line.values) for line in lines), default=1) - 1
@@ -107,8 +128,7 @@ def line_chart(
 
     def y(value: float) -> float:
         """Values beyond the axis are drawn at its edge; their titles tell the truth."""
-        share = (min(max(value, low), high) - low) / (high - low)
-        return bottom - (bottom - top) * share
+        return bottom - (bottom - top) * _share(value, low, high)
 
     parts = [_open(width, height, label)]
     for tick in ticks:
@@ -138,6 +158,8 @@ def _curve(
             stretches.append([])
             continue
         stretches[-1].append(f"{x(iteration):.1f},{y(value):.1f}")
+        if len(line.values) > POINTS and not _alone(line.values, iteration):
+            continue
         title = f"{line.name}, iteration {iteration}: {number(value)}"
         points.append(
             f'<circle class="point {line.kind}" cx="{x(iteration):.1f}" cy="{y(value):.1f}" r="{radius}">'
@@ -147,24 +169,28 @@ def _curve(
     return [*drawn, *points]
 
 
+def _alone(values: Sequence[float | None], place: int) -> bool:
+    """Whether no line leads to or from a value."""
+    return all(values[k] is None for k in (place - 1, place + 1) if 0 <= k < len(values))
+
+
 def signed_bars(bars: Sequence[Bar], *, label: str, width: int = 720) -> str:
     """Horizontal bars from zero, to the right where positive, with name and number; one row each."""
     row, top = 24, 6
-    name_width = min(CHARACTER * max((len(b.name) for b in bars), default=0) + 10, width * 0.36)
-    number_width = CHARACTER * max((len(b.text) for b in bars), default=0) + 14
+    name_width = min(max((text_width(b.name) for b in bars), default=0) + 10, width * 0.36)
+    number_width = max((text_width(b.text) for b in bars), default=0) + 14
     low, high = min([0.0, *(b.value for b in bars)]), max([0.0, *(b.value for b in bars)])
     left = name_width + (number_width if low < 0 else 6)
     right = width - number_width
-    scale = (right - left) / (high - low) if high > low else 0.0
-    zero = left - low * scale
+    zero = left + (right - left) * _share(0.0, low, high) if high > low else left
     height = top * 2 + row * len(bars)
     parts = [_open(width, height, label)]
     for i, bar in enumerate(bars):
         middle = top + row * i + row / 2
-        length = abs(bar.value) * scale
+        length = abs((right - left) * _share(bar.value, low, high) + left - zero) if high > low else 0.0
         start = zero if bar.value >= 0 else zero - length
         title = f"<title>{escape(bar.name)}: {escape(bar.text)}</title>"
-        name = escape(shortened(bar.name, max(4, int((name_width - 10) / CHARACTER))))
+        name = escape(fitted(bar.name, name_width - 10))
         kind = "positive" if bar.value >= 0 else "negative"
         parts.append(
             f'<text class="name" x="{name_width - 4:.1f}" y="{middle + 4:.1f}" text-anchor="end">{title}{name}</text>'
@@ -178,21 +204,28 @@ def signed_bars(bars: Sequence[Bar], *, label: str, width: int = 720) -> str:
 
 
 def interval_bar(
-    marks: Sequence[tuple[str, float, Interval | None]], axis: Interval, *, label: str, width: int = 200
+    marks: Sequence[tuple[str, float, Interval | None]],
+    axis: Interval,
+    *,
+    label: str,
+    reference: float | None = None,
+    width: int = 200,
 ) -> str:
     """A row of a forest plot: for every mark (CSS class, value, interval) a point on its whiskers.
 
     Args:
         axis: what the left and the right edge stand for.
+        reference: where a thin line is drawn through the row.
     """
     height = 10 + 10 * len(marks)
-    span = axis[1] - axis[0]
 
     def x(value: float) -> float:
-        share = (min(max(value, axis[0]), axis[1]) - axis[0]) / span if span > 0 else 0.5
-        return 5 + (width - 10) * share
+        return _EDGE + (width - 2 * _EDGE) * _share(value, *axis)
 
     parts = [_open(width, height, label)]
+    if reference is not None:
+        at = x(reference)
+        parts.append(f'<line class="reference" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height}"/>')
     for i, (kind, value, interval) in enumerate(marks):
         y = 10.0 + 10 * i
         if interval is not None:
@@ -201,6 +234,32 @@ def interval_bar(
             )
         parts.append(f'<circle class="point {kind}" cx="{x(value):.1f}" cy="{y}" r="4"/>')
     return "".join([*parts, "</svg>"])
+
+
+def interval_axis(axis: Interval, number: Callable[[float], str], *, label: str, width: int = 200) -> str:
+    """The figures above the rows of :func:`interval_bar`, as many as have room."""
+    ticks: list[tuple[float, str]] = []
+    end = -math.inf
+    for tick in nice_ticks(axis[0], axis[1], 4):
+        at = _EDGE + (width - 2 * _EDGE) * _share(tick, *axis)
+        half = text_width(number(tick)) / 2
+        at_text = min(max(at, half), width - half)
+        if at_text - half > end + 6:
+            ticks.append((at_text, number(tick)))
+            end = at_text + half
+    parts = (_text(at, 11, text, "tick", "middle") for at, text in ticks)
+    return "".join([_open(width, 16, label), *parts, "</svg>"])
+
+
+_EDGE = 5
+_LARGEST = sys.float_info.max
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """How far along an axis a value lies, from 0 to 1; halves, so that no difference is too large for a float."""
+    if not high > low:
+        return 0.5
+    return (min(max(value, low), high) / 2 - low / 2) / (high / 2 - low / 2)
 
 
 def _extent(lines: Sequence[Line], levels: Sequence[Level], bounds: Interval | None) -> tuple[float, float]:
@@ -214,9 +273,10 @@ def _extent(lines: Sequence[Line], levels: Sequence[Level], bounds: Interval | N
     if worst:
         room = 2 * (high - low) if high > low else math.inf
         low = max(min(low, *worst), low - room)
-    pad = 0.06 * (high - low) if high > low else max(abs(high) * 0.1, 1e-6)
-    low, high = low - pad, high + pad
-    return (max(low, bounds[0]), min(high, bounds[1])) if bounds else (low, high)
+    inside = bounds is not None and bounds[0] <= low and high <= bounds[1]
+    pad = min(0.06 * (high - low) if high > low else max(abs(high) * 0.1, 1e-6), _LARGEST)
+    low, high = max(low - pad, -_LARGEST), min(high + pad, _LARGEST)
+    return (max(low, bounds[0]), min(high, bounds[1])) if bounds and inside else (low, high)
 
 
 def _open(width: float, height: float, label: str) -> str:

@@ -107,8 +107,10 @@ def gather(records: Sequence[Record], manifest: Mapping[str, Any], saved: Mappin
     dev, test = _valued(records, "dev"), _valued(records, "test")
     experts = [r for r in dev.values() if r["iteration"] == 0 and r["particle"] < len(header["experts"])]
     started = any(not r["candidate"].startswith(RANDOM) for r in experts)
-    result = json.loads(json.dumps(build_result(records))) if begun and started else None
+    result = _result(records) if begun and started else None
     finished = result is not None and saved is not None and all(saved.get(k) == result[k] for k in _SETTLED)
+    if result is not None and not finished:  # a run that goes on has no test figures, though it may have had some
+        result = _result([r for r in records if r.get("split") != "test"])
     return Evidence(
         header=header,
         manifest=manifest,
@@ -118,6 +120,11 @@ def gather(records: Sequence[Record], manifest: Mapping[str, Any], saved: Mappin
         test=test if finished else {},
         failures=[r for r in records if r["kind"] == "failure"],
     )
+
+
+def _result(records: Sequence[Record]) -> Record:
+    """As a program reads it from ``result.json``."""
+    return dict(json.loads(json.dumps(build_result(records))))
 
 
 def _valued(records: Iterable[Record], split: str) -> dict[str, Record]:

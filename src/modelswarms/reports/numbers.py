@@ -11,6 +11,7 @@ __all__ = ["Scale", "counted", "duration", "signed"]
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 LARGE = 1e6
+MOST_DECIMALS = 8
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Scale:
 
     Attributes:
         percent: every example is right or wrong, so values are shares.
-        decimals: of plain numbers; None for those too large for a fixed number of them.
+        decimals: of plain numbers; None for those too large or too small for a fixed number of them.
     """
 
     percent: bool
@@ -35,7 +36,8 @@ class Scale:
         if max(abs(v) for v in finite) >= LARGE:
             return cls(False, None)
         size = spread if spread > 0 else max(abs(v) for v in finite)
-        return cls(False, min(8, max(0, 2 - math.floor(math.log10(size)))) if size > 0 else 3)
+        decimals = 2 - math.floor(math.log10(size)) if size > 0 else 3
+        return cls(False, max(0, decimals) if decimals <= MOST_DECIMALS else None)
 
     def value(self, value: float) -> str:
         """``77.2 %``, or ``0.772``."""
@@ -44,7 +46,8 @@ class Scale:
     def bare(self, value: float) -> str:
         """Without its unit: ``77.2``."""
         number = 100 * value if self.percent else value
-        return _typeset(f"{number:.5g}" if self._decimals is None else f"{number:.{self._decimals}f}")
+        general = self._decimals is None or abs(number) >= LARGE
+        return _typeset(f"{number:.5g}" if general else f"{number:.{self._decimals}f}")
 
     def interval(self, interval: Sequence[float] | None) -> str:
         """``73.6 to 80.3``; empty for none."""
