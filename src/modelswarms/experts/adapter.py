@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 
-
 @dataclass(frozen=True, eq=False)
 class Adapter:
     """LoRA factors by module.
@@ -58,6 +57,11 @@ class Adapter:
     def scaling(self) -> float:
         """What B·A is multiplied by."""
         return self.alpha / (math.sqrt(self.rank) if self.use_rslora else self.rank)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Shape of the matrix that is changed, by module."""
+        return {module: (b.shape[0], a.shape[1]) for module, (a, b) in self.tensors.items()}
 
     def delta(self, module: str) -> torch.Tensor:
         """ΔW = s·B·A of a module, (out, in) float32."""
@@ -185,7 +189,8 @@ def read_tensors(name: str, folder: Path) -> tuple[dict[str, torch.Tensor], list
 
     path = folder / WEIGHTS
     try:
-        return load_file(path), []
+        with path.open("rb"):  # safetensors says of what may not be read that it is not there
+            return load_file(path), []
     except PermissionError as error:
         what = f"{path} cannot be read ({error.strerror or error})"
         return {}, [Problem(name, WEIGHTS, what, "check who may read the file.")]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelswarms.errors import ExpertError
+from modelswarms.experts.problems import Problem, first_of_each, refuse
 
 if TYPE_CHECKING:
     from modelswarms.experts.adapter import Adapter
 
-__all__ = ["base_fingerprint", "base_shapes", "check_base", "check_fit", "file_digest"]
+__all__ = ["base_fingerprint", "base_shapes", "check_base", "check_fit", "file_digest", "fit_problems"]
 
 _HEADS: Final = ("lm_head", "embed_out")
 
@@ -76,32 +77,36 @@ def base_shapes(base: Path) -> dict[str, tuple[int, ...]]:
 
 
 def check_fit(adapters: Iterable[Adapter], base: Path) -> None:
-    """Raises ExpertError where an adapter's factors do not fit the base's weights.
-
-    Adapters none of whose modules the files name are left to the engine: some architectures store
-    their weights under other names than they load them.
-    """
+    """Raises ExpertError where an adapter's factors do not fit the base's weights."""
     shapes = base_shapes(base)
     for adapter in adapters:
-        _check_head(adapter, base, shapes)
-        named = [module for module in adapter.tensors if f"{module}.weight" in shapes]
-        for module, (a, b) in adapter.tensors.items() if named else ():
-            shape = shapes.get(f"{module}.weight")
-            if shape is None:
-                raise ExpertError(
-                    f"expert {adapter.name}: the base has no {module}; "
-                    "it was made from another base: give that, or leave the expert out."
-                )
-            if shape != (b.shape[0], a.shape[1]):
-                raise ExpertError(
-                    f"expert {adapter.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, the base's is "
-                    f"{shape}; it was made from another base: "
-                    "give that, or leave the expert out."
-                )
+        refuse(fit_problems(adapter, base, shapes))
 
 
-def _check_head(adapter: Adapter, base: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises ExpertError for factors of an output matrix that is the input embedding as well.
+def fit_problems(adapter: Adapter, base: Path, shapes: Mapping[str, tuple[int, ...]]) -> list[Problem]:
+    """Where an adapter's factors do not fit the base's weights, whose shapes are given.
+
+    An adapter none of whose modules the files name is left to the engine: some architectures store
+    their weights under other names than they load them.
+    """
+    return first_of_each([*_head_problems(adapter, base, shapes), *_shape_problems(adapter, shapes)])
+
+
+def _shape_problems(adapter: Adapter, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Problem]:
+    if not any(f"{module}.weight" in shapes for module in adapter.tensors):
+        return
+    remedy = "it was made from another base: give that, or leave the expert out."
+    for module, changed in adapter.shapes.items():
+        shape = shapes.get(f"{module}.weight")
+        if shape is None:
+            yield Problem(adapter.name, "modules", f"the base has no {module}", remedy, "differs", module)
+        elif shape != changed:
+            what = f"{module} changes a {changed} matrix, the base's is {shape}"
+            yield Problem(adapter.name, "shapes", what, remedy, "differs", str(changed), str(shape))
+
+
+def _head_problems(adapter: Adapter, base: Path, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Problem]:
+    """Factors of an output matrix that is the input embedding as well.
 
     PEFT changes the output alone; in the weights themselves, the one cannot change without the other.
     """
@@ -109,9 +114,14 @@ def _check_head(adapter: Adapter, base: Path, shapes: Mapping[str, tuple[int, ..
     for module in sorted(adapter.tensors):
         is_head = module.rpartition(".")[2] in _HEADS
         if is_head and shapes and (config.get("tie_word_embeddings") or f"{module}.weight" not in shapes):
-            raise ExpertError(
-                f"expert {adapter.name}: changes {module}, which in this base is tied to the input embedding, "
-                "so that the change cannot be added to the weights; leave the expert out, or train it without it."
+            yield Problem(
+                adapter.name,
+                "modules",
+                f"changes {module}, which in this base is tied to the input embedding, "
+                "so that the change cannot be added to the weights",
+                "leave the expert out, or train it without it.",
+                "not supported",
+                module,
             )
 
 

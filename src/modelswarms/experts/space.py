@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from modelswarms.errors import ConfigError, ExpertError
 from modelswarms.experts.adapter import CONFIG, WEIGHTS, Adapter, check_folder, read_adapter, union_of_targets
 from modelswarms.experts.base import base_fingerprint, check_base, check_fit, file_digest
 from modelswarms.experts.find import find_base, find_experts
+from modelswarms.experts.problems import refuse
+from modelswarms.experts.together import Combine, named_bases, together_problems
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Combine", "ExpertSpace"]
 
 log = logging.getLogger(__name__)
-
-Combine = Literal["factors", "delta"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,10 @@ class ExpertSpace:
         for name, folder in found:  # all quick checks before any weights are read
             check_folder(name, folder)
         adapters = tuple(read_adapter(name, folder) for name, folder in found)
-        _check_together(adapters, combine)
+        if len(bases := named_bases(adapters)) > 1:
+            named = ", ".join(f"{names[0]}: {base_name}" for base_name, names in bases.items())
+            log.warning("the experts name different bases (%s); combined, because their shapes may agree", named)
+        refuse(together_problems(adapters, combine))
         if base_folder is not None:
             check_fit(adapters, base_folder)
         return cls(adapters, combine, base_folder, tuple(folder for _, folder in found))
@@ -168,43 +171,3 @@ class ExpertSpace:
                 rows.append(torch.zeros(adapter.rank, like_a.shape[1]))
                 columns.append(torch.zeros(like_b.shape[0], adapter.rank))
         return torch.cat(rows), torch.cat(columns, dim=1)
-
-
-def _check_together(adapters: Sequence[Adapter], combine: Combine) -> None:
-    """Whether the experts can be combined with one another."""
-    bases = {adapter.base_name: adapter.name for adapter in reversed(adapters)}
-    if len(bases) > 1:
-        named = ", ".join(f"{expert}: {base}" for base, expert in reversed(bases.items()))
-        log.warning(
-            "the experts name different bases (%s); combined, because their shapes may agree all the same", named
-        )
-    owners: dict[str, Adapter] = {}
-    for adapter in adapters:
-        for module, (a, b) in adapter.tensors.items():
-            owner = owners.setdefault(module, adapter)
-            of_owner = (owner.tensors[module][1].shape[0], owner.tensors[module][0].shape[1])
-            if of_owner != (b.shape[0], a.shape[1]):
-                raise ExpertError(
-                    f"expert {adapter.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, expert "
-                    f"{owner.name}'s is {of_owner}; they were made from different bases. Leave one out."
-                )
-    if combine == "factors":
-        for other in adapters[1:]:
-            _check_factors(adapters[0], other)
-
-
-def _check_factors(first: Adapter, other: Adapter) -> None:
-    """Adding A and B apart only means something where rank, scaling and modules agree."""
-    for field in ("rank", "alpha", "use_rslora"):
-        ours, theirs = getattr(first, field), getattr(other, field)
-        if ours != theirs:
-            raise ExpertError(
-                f"expert {other.name}: {field} is {theirs}, expert {first.name}'s is {ours}; "
-                "combine: factors needs them equal, combine: delta does not."
-            )
-    if first.tensors.keys() != other.tensors.keys():
-        differ = sorted(first.tensors.keys() ^ other.tensors.keys())[0]
-        raise ExpertError(
-            f"expert {other.name}: not the same modules as expert {first.name} (such as {differ}); "
-            "combine: factors needs them equal, combine: delta does not."
-        )

@@ -7,12 +7,12 @@ what a trained adapter computes, or when it holds its neutral value; everything 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from modelswarms.errors import ExpertError
+from modelswarms.experts.problems import Problem
 
-__all__ = ["check_adapter_config", "is_targeted"]
+__all__ = ["config_problems", "is_targeted"]
 
 _NO_SAY: Final = frozenset(
     {
@@ -58,33 +58,40 @@ _HANDLED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 _NEUTRAL: Final[tuple[Any, ...]] = (None, False, "", [], {})
 
 
-def check_adapter_config(name: str, config: Mapping[str, Any]) -> None:
-    """Refuses what cannot be combined exactly.
+def config_problems(name: str, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Everything in an adapter's configuration that cannot be combined exactly.
 
     Args:
         name: the expert, for messages.
         config: what its ``adapter_config.json`` holds.
-
-    Raises:
-        ExpertError: names the expert and the field.
     """
+    if config.get("peft_type", "LORA") != "LORA":  # its other fields mean something else
+        yield _unsupported(name, "peft_type", config["peft_type"], ": only LORA adapters can be combined")
+        return
     for key in ("peft_type", "r", "lora_alpha"):
         if key not in config:
-            raise ExpertError(f"expert {name}: adapter_config.json has no {key!r}; save the adapter with PEFT again.")
+            yield Problem(name, key, f"adapter_config.json has no {key!r}", "save the adapter with PEFT again.")
     for key, value in config.items():
         if key in _HANDLED:
             allowed, why = _HANDLED[key]
             if not allowed(value):
-                raise ExpertError(f"expert {name}: {key} is {value!r}: {why}. {_REMEDY}")
+                yield _unsupported(name, key, value, f": {why}")
         elif key not in _NO_SAY and not any(value is n or (value == n and type(value) is type(n)) for n in _NEUTRAL):
-            raise ExpertError(f"expert {name}: {key} is {value!r}, which cannot be combined exactly. {_REMEDY}")
+            yield _unsupported(name, key, value, ", which cannot be combined exactly")
 
 
-def is_targeted(module: str, targets: list[str] | str | None) -> bool:
-    """Whether PEFT would give the module the factors stored for it; what it does not target, it passes over."""
+def _unsupported(name: str, key: str, value: object, why: str) -> Problem:
+    return Problem(name, key, f"{key} is {value!r}{why}", _REMEDY, "not supported", repr(value))
+
+
+def is_targeted(module: str, targets: object) -> bool:
+    """Whether PEFT would give the module the factors stored for it; what it does not target, it passes over.
+
+    True as well for targets that are of no use at all, which :func:`config_problems` tells.
+    """
     if isinstance(targets, list):
-        return any(module == target or module.endswith("." + target) for target in targets)
-    if targets is None or targets == "all-linear":
+        return any(module == target or module.endswith(f".{target}") for target in targets)
+    if not isinstance(targets, str) or targets == "all-linear":
         return True  # chosen by the architecture: the tensors tell what was
     try:
         return re.fullmatch(targets, module) is not None
@@ -92,4 +99,4 @@ def is_targeted(module: str, targets: list[str] | str | None) -> bool:
         return False
 
 
-_REMEDY: Final = "Leave the expert out, or train it without this setting."
+_REMEDY: Final = "leave the expert out, or train it without this setting."

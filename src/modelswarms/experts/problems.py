@@ -1,0 +1,58 @@
+"""Why an expert cannot be combined: one value, whether the first is raised or all are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from modelswarms.errors import ExpertError
+
+__all__ = ["Kind", "Problem", "first_of_each", "refuse"]
+
+Kind = Literal["broken", "not supported", "differs"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One reason, in the words of the error that a search would give.
+
+    Attributes:
+        expert: its name; None for the base.
+        field: what of it is wrong: a key of its configuration, a file, or a property of its tensors.
+        what: the fault, with the values.
+        remedy: what mends it.
+        kind: ``broken`` files, a setting that is ``not supported``, or a value that ``differs`` from the others'.
+        value, expected: what the expert has, and what the others (or the base) have, where two values differ.
+    """
+
+    expert: str | None
+    field: str
+    what: str
+    remedy: str
+    kind: Kind = "broken"
+    value: str | None = None
+    expected: str | None = None
+
+    def __str__(self) -> str:
+        who = "base" if self.expert is None else f"expert {self.expert}"
+        return f"{who}: {self.what}; {self.remedy}"
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raises ExpertError for the first problem, where there is one; further ones are not looked for."""
+    for problem in problems:
+        raise ExpertError(str(problem))
+
+
+def first_of_each(problems: Iterable[Problem]) -> list[Problem]:
+    """One problem for each field and remedy, which says how many more there are like it."""
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.field, problem.remedy), []).append(problem)
+    return [_with_count(group) for group in alike.values()]
+
+
+def _with_count(alike: list[Problem]) -> Problem:
+    first, more = alike[0], len(alike) - 1
+    return replace(first, what=f"{first.what} (and {more} more like it)") if more else first
