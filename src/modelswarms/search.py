@@ -147,9 +147,20 @@ def _complete(
     result = build_result(records)
     replace_file(run.path / "best" / "README.md", model_card(result, records, prepared.base_name).encode())
     run.write_json("result.json", result)
+    _report(run.path)
     outcome = RunResult.of(result, run.path)
     watch.finished(outcome)
     return outcome
+
+
+def _report(run: Path) -> None:
+    """Writes ``report.html``; the run is done and its result written, whatever becomes of its report."""
+    from modelswarms.reports.html import write_report
+
+    try:
+        write_report(run)
+    except Exception as error:
+        log.warning("%s: report.html could not be written (%s); try 'modelswarms report %s'.", run, error, run)
 
 
 def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: str) -> int:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import modelswarms
-from modelswarms.cli import demo, resume, search
+from modelswarms.cli import demo, report, resume, search
 from modelswarms.cli.console import RUN_IN_PROGRESS, errors
 from modelswarms.errors import WrongInputError
 
@@ -36,6 +36,7 @@ app = cyclopts.App(
 app.command(demo.demo)
 app.command(search.search)
 app.command(resume.resume)
+app.command(report.report)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -130,7 +130,7 @@ def _asked(example: Example) -> str:
 def _said(record: Record, texts: Sequence[Record], place: int, scale: Scale) -> Said:
     answer = record["answers"][place] if place < len(record["answers"]) else None
     text = texts[place].get("response") if place < len(texts) else None
-    text = text if isinstance(text, str) and text.strip() != (answer or "").strip() else None
+    text = text if isinstance(text, str) and text.strip().casefold() != (answer or "").strip().casefold() else None
     return Said(
         answer=None if answer is None else shortened(answer, LONGEST_ANSWER),
         text=None if text is None else shortened(text, LONGEST_ANSWER),

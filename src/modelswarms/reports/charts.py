@@ -106,6 +106,7 @@ def line_chart(
     number: Callable[[float], str],
     *,
     label: str,
+    tick_text: Callable[[float], str] | None = None,
     bounds: Interval | None = None,
     width: int = 720,
     height: int = 320,
@@ -114,12 +115,13 @@ def line_chart(
 
     Args:
         lines: of equal length; the first is drawn on top.
-        number: writes a value, on the axis and in the titles.
+        number: writes a value; ``tick_text`` one on the axis, ``number`` by default.
         bounds: the axis never goes beyond these.
     """
     low, high = _extent(lines, levels, bounds)
-    ticks = list({number(t): t for t in nice_ticks(low, high, 5)}.values())  # no label twice
-    left = 14 + CHARACTER * max((len(number(t)) for t in ticks), default=3)
+    written = tick_text or number
+    ticks = {written(t): t for t in nice_ticks(low, high, 5)}  # no label twice
+    left = 14 + max((text_width(t) for t in ticks), default=3)
     right, top, bottom = width - 12.0, 12.0, height - 40.0
     last = max((len(line.values) for line in lines), default=1) - 1
 
@@ -131,9 +133,9 @@ def line_chart(
         return bottom - (bottom - top) * _share(value, low, high)
 
     parts = [_open(width, height, label)]
-    for tick in ticks:
+    for text, tick in ticks.items():
         parts.append(f'<line class="grid" x1="{left:.1f}" x2="{right:.1f}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(_text(left - 6, y(tick) + 4, number(tick), "tick", "end"))
+        parts.append(_text(left - 6, y(tick) + 4, text, "tick", "end"))
     for iteration in whole_ticks(last, int((right - left) // 56)):
         parts.append(_text(x(iteration), bottom + 18, str(iteration), "tick", "middle"))
     parts.append(_text((left + right) / 2, height - 4, "iteration", "axis", "middle"))

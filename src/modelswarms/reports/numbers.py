@@ -49,6 +49,12 @@ class Scale:
         general = self._decimals is None or abs(number) >= LARGE
         return _typeset(f"{number:.5g}" if general else f"{number:.{self._decimals}f}")
 
+    def tick(self, value: float) -> str:
+        """As :meth:`value`, for an axis: without zeros that say nothing."""
+        text = self.bare(value)
+        text = text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+        return f"{text}{NBSP}%" if self.percent else text
+
     def interval(self, interval: Sequence[float] | None) -> str:
         """``73.6 to 80.3``; empty for none."""
         return "" if interval is None else f"{self.bare(interval[0])} to {self.bare(interval[1])}"

@@ -65,7 +65,10 @@ def _tested(evidence: Evidence, result: dict[str, Any] | Any, scale: Scale) -> s
     if low <= 0 <= high:
         return f"On {of} {has}, {other}: they cannot be told apart ({change})."
     word = "more" if difference["test"] > 0 else "less"
-    return f"On {of} {has}, {scale.amount(difference['test'])} {word} than {other} ({change})."
+    return (
+        f"On {of} {has}, {scale.amount(difference['test'])} {word} than the best single expert {single['expert']} "
+        f"with {scale.value(single['test'])} ({change})."
+    )
 
 
 def _nothing(evidence: Evidence) -> str:

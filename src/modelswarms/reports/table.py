@@ -49,6 +49,9 @@ def _lines(result: RunResult) -> list[str]:
     lines.append(
         f"The best expert is {result.adapter} (a PEFT adapter); all figures: {result.run_dir / 'result.json'}."
     )
+    report = result.run_dir / "report.html"
+    if report.exists():
+        lines.append(f"The report, for a browser: {report}.")
     if result.best["rescored"]:
         lines.append(_rescored(result.best["rescored"]))
     return lines

@@ -198,7 +198,7 @@ def _table(evidence: Evidence, scale: Scale) -> tuple[list[Row], str]:
         label = f"{entry.name}: " + ", ".join(f"{kind} {scale.value(value)}" for kind, value, _ in row)
         plot = interval_bar(row, axis, label=label, reference=reference, width=220) if row else ""
         rows.append(Row(entry.name, entry.note, entry.kind, dev, test, plot))
-    return rows, interval_axis(axis, scale.value, label="axis of the plots below", width=220)
+    return rows, interval_axis(axis, scale.tick, label="axis of the plots below", width=220)
 
 
 def _plot_axis(ends: Sequence[float], bounds: Sequence[float] | None) -> tuple[float, float]:
@@ -262,7 +262,9 @@ def _curves(evidence: Evidence, scale: Scale) -> Curves | None:
     bounds = evidence.header["utility"]["range"]
     label = "Utility on dev by iteration: best so far, mean and worst, and the best single expert's"
     wide, narrow = (
-        line_chart(lines, [level], scale.value, label=label, bounds=bounds, width=width, height=height)
+        line_chart(
+            lines, [level], scale.value, label=label, tick_text=scale.tick, bounds=bounds, width=width, height=height
+        )
         for width, height in ((WIDE, 320), (NARROW, 260))
     )
     text = [["" if v is None else scale.value(v) for v in values] for values in (best, mean, worst)]
