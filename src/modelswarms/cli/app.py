@@ -29,6 +29,7 @@ app = cyclopts.App(
     help="Search the combined weights of several experts that share a base model for one better expert.",
     version=modelswarms.__version__,
     suppress_keyboard_interrupt=False,  # main says how to resume
+    help_format="plaintext",
     help_epilogue=(
         "First run: `modelswarms demo`. Exit codes: 0 done, 2 wrong input, 3 failed run (resumable), 130 interrupted."
     ),

@@ -12,8 +12,8 @@ __all__ = ["report"]
 def report(run: Path, *, out: Path | None = None) -> None:
     """Write the report of a run as one HTML page that opens in any browser, offline.
 
-    Searches write it at their end. This writes it anew: for a run that is under way or was
-    interrupted, or as a file of its own to send to somebody.
+    A search writes it at its end. This writes it anew: for a run that is under
+    way or was interrupted, or as a file of its own, to send to somebody.
 
     Examples:
       modelswarms report runs/demo
