@@ -37,6 +37,7 @@ app = cyclopts.App(
 app.command(demo.demo)
 app.command(search.search)
 app.command(resume.resume)
+app.command(experts.app)
 app.command(report.report)
 
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     RUN_IN_PROGRESS.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
         verb = "".join(f" {name}" for name in error.command_chain or ())
         return _refuse(f"{error} See: modelswarms{verb} --help")
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.debug("the command failed", exc_info=True)
         _say(f"error: {_described(error)}{_how_to_resume()}")
         return FAILED_RUN
-    return DONE
+    return code if isinstance(code, int) else DONE
 
 
 def _refuse(message: str) -> int:

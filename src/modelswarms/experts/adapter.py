@@ -147,7 +147,7 @@ def examine_folder(name: str, folder: Path) -> tuple[dict[str, Any], list[Proble
         problems.append(Problem(name, CONFIG, f"{folder} holds no {CONFIG}", "give a PEFT adapter folder."))
     except PermissionError as error:
         what = f"{path} cannot be read ({error.strerror})"
-        return {}, [Problem(name, CONFIG, what, "check who may read the folder and its files.")]
+        return {}, [Problem(name, "folder", what, "check who may read the folder and its files.")]
     except (OSError, ValueError, RecursionError) as error:
         problems.append(Problem(name, CONFIG, f"{path} cannot be read ({error})", "save the adapter again."))
     else:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from modelswarms.errors import ExpertError
+from modelswarms.experts.adapter import is_folder
 from modelswarms.experts.hub import fetch_adapters, fetch_base, hub_id
 
-__all__ = ["Found", "expand", "find_base", "find_experts"]
+__all__ = ["Found", "expand", "find_base", "find_experts", "passed_over"]
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def find_experts(spec: str | Path | Sequence[str | Path] | Mapping[str, str | Pa
         where = " and ".join(expert.given for expert in found if expert.name == double)
         raise ExpertError(f"experts: two are called {double!r} ({where}); give a mapping of distinct names to folders.")
     for expert in found:
-        if not expert.folder.is_dir():
+        if not is_folder(expert.folder):
             raise ExpertError(f"expert {expert.name}: {expert.folder} is no folder; {_CHECK}")
     return [(expert.name, expert.folder) for expert in found]
 
@@ -88,7 +89,7 @@ def expand(given: str | Path) -> list[Found]:
     """
     wanted = hub_id(given, "experts")
     folder = _path(given) if wanted is None else fetch_adapters(wanted, "experts")
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ExpertError(f"experts: {folder} is no folder; {_CHECK}")
     if _is_expert(folder):
         return [_named(folder) if wanted is None else Found(wanted.name, folder, str(wanted))]
@@ -110,10 +111,20 @@ def _in_folder(folder: Path) -> list[Path]:
             f"{', '.join(path.name for path in there[:8]) or 'nothing'}); "
             "give a folder whose subfolders hold adapter_config.json."
         )
-    for path in there:
-        if path not in found and path.is_dir():
-            log.info("experts: %s holds no adapter, and is passed over", path)
+    for path in passed_over(folder):
+        log.info("experts: %s holds no adapter, and is passed over", path)
     return found
+
+
+def passed_over(given: str | Path) -> list[Path]:
+    """The folders in a folder of experts that are none; nothing for what is no such folder."""
+    folder = Path(given).expanduser()
+    try:
+        there = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return []
+    passed = [path for path in there if not _is_expert(path)]
+    return passed if len(passed) < len(there) and not _is_expert(folder) else []
 
 
 def _one(given: str | Path, name: str | None = None) -> Found:
@@ -134,7 +145,7 @@ def _is_expert(folder: Path) -> bool:
     """Whether it holds a sign of an expert; one that may not be looked into is meant to be one."""
     try:
         return any((folder / sign).exists() for sign in _SIGNS)
-    except PermissionError:
+    except OSError:
         return True
 
 

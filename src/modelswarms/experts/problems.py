@@ -24,6 +24,8 @@ class Problem:
         remedy: what mends it.
         kind: ``broken`` files, a setting that is ``not supported``, or a value that ``differs`` from the others'.
         value, expected: what the expert has, and what the others (or the base) have, where two values differ.
+        others: how many of the experts have what is expected.
+        more: how many further tensors or modules of the expert have the same fault.
     """
 
     expert: str | None
@@ -33,6 +35,8 @@ class Problem:
     kind: Kind = "broken"
     value: str | None = None
     expected: str | None = None
+    others: int = 0
+    more: int = 0
 
     def __str__(self) -> str:
         who = "base" if self.expert is None else f"expert {self.expert}"
@@ -46,13 +50,8 @@ def refuse(problems: Iterable[Problem]) -> None:
 
 
 def first_of_each(problems: Iterable[Problem]) -> list[Problem]:
-    """One problem for each field and remedy, which says how many more there are like it."""
+    """One problem for each field and remedy, which counts those like it."""
     alike: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         alike.setdefault((problem.field, problem.remedy), []).append(problem)
-    return [_with_count(group) for group in alike.values()]
-
-
-def _with_count(alike: list[Problem]) -> Problem:
-    first, more = alike[0], len(alike) - 1
-    return replace(first, what=f"{first.what} (and {more} more like it)") if more else first
+    return [replace(group[0], more=len(group) - 1) for group in alike.values()]

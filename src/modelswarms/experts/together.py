@@ -53,9 +53,11 @@ def _shapes(adapter: Adapter, jury: Sequence[Adapter]) -> Iterator[Problem]:
                 having.setdefault(other.shapes[module], []).append(other.name)
         expected = max(having, key=lambda s: len(having[s]), default=shape)
         if shape != expected:
-            what = f"{module} changes a {shape} matrix, {_whose(having[expected])} is {expected}"
-            remedy = "they were made from different bases: leave one of them out."
-            yield Problem(adapter.name, "shapes", what, remedy, "differs", str(shape), str(expected))
+            what = f"{module} changes a {shape} matrix, expert {having[expected][0]}'s is {expected}"
+            remedy = "they were made from different bases. Leave one out."
+            yield Problem(
+                adapter.name, "shapes", what, remedy, "differs", str(shape), str(expected), len(having[expected])
+            )
 
 
 def _largest_group(adapters: Sequence[Adapter]) -> list[Adapter]:
@@ -67,23 +69,15 @@ def _largest_group(adapters: Sequence[Adapter]) -> list[Adapter]:
 
 def _factors(adapter: Adapter, alike: Sequence[Adapter]) -> Iterator[Problem]:
     """Adding A and B apart only means something where rank, scaling and modules agree."""
-    first, whose = alike[0], _whose([other.name for other in alike])
+    first, many = alike[0], len(alike)
     remedy = "combine: factors needs them equal, combine: delta does not."
     for field in ("rank", "alpha", "use_rslora"):
         theirs, ours = getattr(adapter, field), getattr(first, field)
         if theirs != ours:
-            what = f"{field} is {theirs}, {whose} is {ours}"
-            yield Problem(adapter.name, field, what, remedy, "differs", str(theirs), str(ours))
+            what = f"{field} is {theirs}, expert {first.name}'s is {ours}"
+            yield Problem(adapter.name, field, what, remedy, "differs", str(theirs), str(ours), many)
     differ = sorted(first.tensors.keys() ^ adapter.tensors.keys())
     if differ:
+        what = f"not the same modules as expert {first.name} (such as {differ[0]})"
         counts = str(len(adapter.tensors)), str(len(first.tensors))
-        what = f"not the same modules as expert {first.name}: {counts[0]} against {counts[1]} (such as {differ[0]})"
-        yield Problem(adapter.name, "modules", what, remedy, "differs", *counts)
-
-
-def _whose(names: Sequence[str]) -> str:
-    return (
-        f"expert {names[0]}'s"
-        if len(names) == 1
-        else f"that of {len(names)} others ({', '.join(names[:3])}{'…' * (len(names) > 3)})"
-    )
+        yield Problem(adapter.name, "modules", what, remedy, "differs", *counts, many, len(differ) - 1)
