@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import modelswarms
-from modelswarms.cli import demo, report, resume, search
+from modelswarms.cli import demo, experts, report, resume, search
 from modelswarms.cli.console import RUN_IN_PROGRESS, errors
 from modelswarms.errors import WrongInputError
 
