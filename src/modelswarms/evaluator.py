@@ -123,8 +123,10 @@ class Evaluator:
         self._by_weights: dict[tuple[str, bytes], Record] = {}
         self._failures: dict[tuple[str, str], list[Record]] = {}
         self._plans: dict[str, Blocks] = {}
+        known = list(known)
         for record in known:
             self._remember(record)
+        self._unsettled = _unsettled(known)
 
     def prepare(self, split: Split) -> None:
         """Fixes the batch plan of a split, once for the whole run."""
@@ -137,8 +139,8 @@ class Evaluator:
     def evaluate(self, batch: Sequence[Candidate], split: Split = "dev", stage: str = "search") -> Iterator[Evaluation]:
         """One evaluation a candidate, as they finish; each is in the journal before it is yielded.
 
-        A failed one is tried again, then yielded without a value. Where all of a batch had failed when
-        an earlier process ended, they are tried once more.
+        A failed one is tried again, then yielded without a value. Where nothing succeeded any more when an
+        earlier process ended, that which failed is tried once more.
         """
         self.prepare(split)
         given_up = [self._has_failed(c, split) for c in batch]
@@ -213,7 +215,9 @@ class Evaluator:
 
     def _has_failed(self, candidate: Candidate, split: Split) -> bool:
         key = (candidate.id, split)
-        return key not in self._evaluations and len(self._failures.get(key, ())) >= ATTEMPTS
+        return (
+            key not in self._evaluations and key not in self._unsettled and len(self._failures.get(key, ())) >= ATTEMPTS
+        )
 
     def _append(self, record: Record) -> None:
         self.run.journal.append(record)
@@ -232,6 +236,22 @@ class Evaluator:
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test
+
+
+def _unsettled(records: Sequence[Record]) -> frozenset[tuple[str, str]]:
+    """Candidates and splits that failed after the last success, where that was in more than one iteration.
+
+    An engine that dies in the middle of an iteration fails the rest of it and all of the next one; nothing
+    was built on that, so a resumed run can go on as if it had not happened.
+    """
+    tail: list[Record] = []
+    for record in records:
+        if record["kind"] == "evaluation":
+            tail = []
+        elif record["kind"] == "failure":
+            tail.append(record)
+    batches = {(record["split"], record["iteration"]) for record in tail}
+    return frozenset((r["candidate"], r["split"]) for r in tail) if len(batches) > 1 else frozenset()
 
 
 def score_blocks(

@@ -165,16 +165,25 @@ def _report(run: Path) -> None:
 
 def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: str) -> int:
     """Ask, evaluate, journal, tell, until the searcher is done; gives the number of candidates asked."""
-    asked = 0
-    for batch in iter(searcher.ask, []):
+    asked, failure = 0, None
+    while batch := _ask(searcher, failure):
         asked += len(batch)
         watch.asked(stage, batch)
         candidates = {c.id: c for c in batch}
         for evaluation in evaluator.evaluate(batch, "dev", stage):  # durable before it counts
             searcher.tell(evaluation.candidate, evaluation)
             watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
+            failure = evaluation.failure or failure
         evaluator.run.write_json("timing.json", evaluator.times.summary())  # for whoever asks how long
     return asked
+
+
+def _ask(searcher: Searcher, failure: str | None) -> list[Candidate]:
+    """The next batch; where there is none because every evaluation failed, the last failure is told as well."""
+    try:
+        return searcher.ask()
+    except SearchFailedError as error:
+        raise SearchFailedError(f"{error} It was: {failure}.") from error
 
 
 def _freedom(swarm: SwarmConfig) -> Freedom:

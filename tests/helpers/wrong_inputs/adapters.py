@@ -212,49 +212,49 @@ ROWS = [
     Row(
         "rank-text",
         "a rank that is no number",
-        "expert ben: r is 'eight': the rank is a whole number above 0. Leave the expert out, or "
+        "expert ben: r is 'eight': the rank is a whole number above 0; leave the expert out, or "
         "train it without this setting.",
         configured(r="eight"),
     ),
     Row(
         "peft-type",
         "an adapter that is no LoRA",
-        "expert ben: peft_type is 'LOHA': only LORA adapters can be combined. Leave the expert out, "
+        "expert ben: peft_type is 'LOHA': only LORA adapters can be combined; leave the expert out, "
         "or train it without this setting.",
         configured(peft_type="LOHA"),
     ),
     Row(
         "task-type",
         "an adapter of another task",
-        "expert ben: task_type is 'SEQ_CLS': only CAUSAL_LM adapters can be combined. Leave the "
+        "expert ben: task_type is 'SEQ_CLS': only CAUSAL_LM adapters can be combined; leave the "
         "expert out, or train it without this setting.",
         configured(task_type="SEQ_CLS"),
     ),
     Row(
         "dora",
         "DoRA",
-        "expert ben: use_dora is True, which cannot be combined exactly. Leave the expert out, or "
+        "expert ben: use_dora is True, which cannot be combined exactly; leave the expert out, or "
         "train it without this setting.",
         configured(use_dora=True),
     ),
     Row(
         "modules-to-save",
         "whole modules saved beside the factors",
-        "expert ben: modules_to_save is ['lm_head'], which cannot be combined exactly. Leave the "
+        "expert ben: modules_to_save is ['lm_head'], which cannot be combined exactly; leave the "
         "expert out, or train it without this setting.",
         configured(modules_to_save=["lm_head"]),
     ),
     Row(
         "bias",
         "trained biases",
-        "expert ben: bias is 'all': trained biases are not combined. Leave the expert out, or train "
+        "expert ben: bias is 'all': trained biases are not combined; leave the expert out, or train "
         "it without this setting.",
         configured(bias="all"),
     ),
     Row(
         "rank-pattern",
         "ranks by module",
-        "expert ben: rank_pattern is {'q_proj': 4}, which cannot be combined exactly. Leave the "
+        "expert ben: rank_pattern is {'q_proj': 4}, which cannot be combined exactly; leave the "
         "expert out, or train it without this setting.",
         configured(rank_pattern={"q_proj": 4}),
     ),
@@ -262,14 +262,14 @@ ROWS = [
         "pissa",
         "an initialisation that changes the base",
         "expert ben: init_lora_weights is 'pissa': this initialisation changes the base's weights as "
-        "well, so its adapter does not stand alone. Leave the expert out, or train it without this "
+        "well, so its adapter does not stand alone; leave the expert out, or train it without this "
         "setting.",
         configured(init_lora_weights="pissa"),
     ),
     Row(
         "unknown-field",
         "a field that PEFT may add one day",
-        "expert ben: use_magic is True, which cannot be combined exactly. Leave the expert out, or "
+        "expert ben: use_magic is True, which cannot be combined exactly; leave the expert out, or "
         "train it without this setting.",
         configured(use_magic=True),
     ),
@@ -362,8 +362,8 @@ ROWS = [
         "not-targeted",
         "tensors that the configuration does not target",
         "expert ben: adapter_model.safetensors changes model.layers.0.mlp.down_proj, which "
-        "target_modules in adapter_config.json leaves out; copy both files from one place, or save "
-        "the adapter again.",
+        "target_modules in adapter_config.json leaves out (and … more like it); copy both files from "
+        "one place, or save the adapter again.",
         configured(target_modules=["q_proj"]),
     ),
     Row(

@@ -43,24 +43,24 @@ ROWS = [
     Row(
         "unreadable-experts",
         "a folder of experts that may not be read",
-        "expert experts: experts/adapter_config.json cannot be read (Permission denied); check what "
-        "it is and who may read it.",
+        "expert experts: experts/adapter_config.json cannot be read (Permission denied); check who "
+        "may read the folder and its files.",
         forbidden("experts", prepared=three_experts()),
         unprivileged=True,
     ),
     Row(
         "unreadable-expert",
         "an expert that may not be read",
-        "expert ben: experts/ben/adapter_config.json cannot be read (Permission denied); check what "
-        "it is and who may read it.",
+        "expert ben: experts/ben/adapter_config.json cannot be read (Permission denied); check who "
+        "may read the folder and its files.",
         forbidden("experts/ben", prepared=three_experts()),
         unprivileged=True,
     ),
     Row(
         "unreadable-config",
         "an adapter_config.json that may not be read",
-        "expert ben: experts/ben/adapter_config.json cannot be read (Permission denied); check what "
-        "it is and who may read it.",
+        "expert ben: experts/ben/adapter_config.json cannot be read (Permission denied); check who "
+        "may read the folder and its files.",
         forbidden("experts/ben/adapter_config.json", prepared=three_experts()),
         unprivileged=True,
     ),
@@ -68,7 +68,7 @@ ROWS = [
         "unreadable-weights",
         "weights that may not be read",
         "expert ben: experts/ben/adapter_model.safetensors cannot be read (Permission denied); check "
-        "what it is and who may read it.",
+        "who may read the file.",
         forbidden("experts/ben/adapter_model.safetensors", prepared=three_experts()),
         unprivileged=True,
     ),
