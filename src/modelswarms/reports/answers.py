@@ -21,10 +21,10 @@ __all__ = ["SHOWN", "Comparison", "Pair", "Said", "compare", "read_questions"]
 
 log = logging.getLogger(__name__)
 
-SHOWN = 4
+SHOWN = 3
 """Examples of each kind."""
 
-LONGEST_QUESTION, LONGEST_ANSWER = 900, 500
+LONGEST_QUESTION, LONGEST_ANSWER = 700, 500
 """Characters shown; the middle of a longer text is left out."""
 
 Record = Mapping[str, Any]

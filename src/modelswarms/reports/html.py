@@ -14,7 +14,7 @@ from modelswarms.reports.view import View, build_view
 from modelswarms.runs import RunFolder
 from modelswarms.runs.atomic import replace_file
 
-__all__ = ["NAME", "render", "write_report"]
+__all__ = ["NAME", "render", "saved_result", "write_report"]
 
 NAME = "report.html"
 
@@ -46,15 +46,15 @@ def write_report(run: str | Path, out: str | Path | None = None) -> Path:
     """
     folder = RunFolder(run)
     manifest, records = folder.manifest(), folder.journal.read()
-    view = build_view(gather(records, manifest, _saved(folder)), folder.path, folder.read_timing())
+    view = build_view(gather(records, manifest, saved_result(folder)), folder.path, folder.read_timing())
     path = folder.path / NAME if out is None else Path(out)
     # Lone surrogates, as odd file names leave them, become character references.
     replace_file(path, render(view).encode("utf-8", "xmlcharrefreplace"))
     return path
 
 
-def _saved(folder: RunFolder) -> dict[str, Any] | None:
-    """What ``result.json`` holds; None where there is none."""
+def saved_result(folder: RunFolder) -> dict[str, Any] | None:
+    """What ``result.json`` holds; None where there is none. Raises RunError where it is damaged."""
     path = folder.path / "result.json"
     try:
         saved = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))

@@ -27,21 +27,22 @@ def headline(evidence: Evidence, scale: Scale) -> str:
     if result is None:
         return _nothing(evidence)
     best, single = result["best"], result["best_single"]
+    its_name = f"the best single expert, “{single['expert']}”,"
     if not evidence.finished:
         done = f"after {counted(result['evaluations'], 'evaluation')}"
         return (
-            f"The search is not over: {done} the best so far has {scale.value(best['dev'])} on dev, the best single "
-            f"expert, {single['expert']}, {scale.value(single['dev'])}; there are no test figures yet."
+            f"The search is not over: {done} the best so far has {scale.value(best['dev'])} on dev, "
+            f"{its_name} {scale.value(single['dev'])}; there are no test figures yet."
         )
     if is_best_single(evidence):
         where, value = ("test", best["test"]) if best["test"] is not None else ("dev", best["dev"])
         return (
-            f"No combination was better on dev than the expert {single['expert']} alone, "
+            f"No combination was better on dev than the expert “{single['expert']}” alone, "
             f"which has {scale.value(value)} on {where}."
         )
     if result["difference"] is None:
         return (
-            f"On dev the best combination has {scale.value(best['dev'])}, the best single expert, {single['expert']}, "
+            f"On dev the best combination has {scale.value(best['dev'])}, {its_name} "
             f"{scale.value(single['dev'])}; without test figures that is no claim."
         )
     return _tested(evidence, result, scale)
@@ -57,7 +58,7 @@ def _tested(evidence: Evidence, result: dict[str, Any] | Any, scale: Scale) -> s
     best, single, difference = result["best"], result["best_single"], result["difference"]
     of = counted(len(evidence.test[best["candidate"]]["scores"]), "test example")
     has = f"the best combination has {scale.value(best['test'])}"
-    other = f"the best single expert, {single['expert']}, {scale.value(single['test'])}"
+    other = f"the best single expert, “{single['expert']}”, {scale.value(single['test'])}"
     if difference["ci"] is None or not evidence.means:
         return f"On {of} {has}, {other}."
     low, high = difference["ci"]
@@ -66,7 +67,7 @@ def _tested(evidence: Evidence, result: dict[str, Any] | Any, scale: Scale) -> s
         return f"On {of} {has}, {other}: they cannot be told apart ({change})."
     word = "more" if difference["test"] > 0 else "less"
     return (
-        f"On {of} {has}, {scale.amount(difference['test'])} {word} than the best single expert {single['expert']} "
+        f"On {of} {has}, {scale.amount(difference['test'])} {word} than the best single expert “{single['expert']}” "
         f"with {scale.value(single['test'])} ({change})."
     )
 

@@ -17,9 +17,21 @@ from modelswarms.reports.numbers import Scale, counted, duration, signed
 from modelswarms.reports.sentence import headline, is_best_single, scale_of
 from modelswarms.reports.statistics import mean_interval, paired_interval
 
-__all__ = ["Chart", "Cost", "Curves", "Figure", "Rescored", "Reproduce", "Row", "View", "build_view"]
+__all__ = [
+    "Chart",
+    "Cost",
+    "Curves",
+    "Figure",
+    "Rescored",
+    "Reproduce",
+    "Row",
+    "View",
+    "build_view",
+    "iteration_values",
+]
 
 Record = Mapping[str, Any]
+Values = list[float | None]
 Times = Mapping[str, Mapping[str, float]]
 
 WIDE, NARROW = 780, 340
@@ -246,16 +258,7 @@ def _curves(evidence: Evidence, scale: Scale) -> Curves | None:
     """Best so far, mean and worst of every iteration."""
     if evidence.result is None or evidence.best_single is None:
         return None
-    searched = evidence.searched
-    by_iteration: list[list[float]] = [[] for _ in range(1 + max(r["iteration"] for r in searched))]
-    for record in searched:
-        by_iteration[record["iteration"]].append(record["value"])
-    best: list[float | None] = []
-    for values in by_iteration:
-        known = [v for v in (*best[-1:], *values) if v is not None]
-        best.append(max(known) if known else None)
-    mean = [sum(v / len(values) for v in values) if values else None for values in by_iteration]
-    worst = [min(values) if values else None for values in by_iteration]
+    best, mean, worst = iteration_values(evidence)
     lines = [Line("best so far", "best", best), Line("mean", "mean", mean), Line("worst", "worst", worst)]
     level = Level(f"best single expert ({evidence.result['best_single']['expert']})", "single",
                   evidence.best_single["value"])  # fmt: skip
@@ -270,6 +273,21 @@ def _curves(evidence: Evidence, scale: Scale) -> Curves | None:
     text = [["" if v is None else scale.value(v) for v in values] for values in (best, mean, worst)]
     rows = [(str(i), *row) for i, row in enumerate(zip(*text, strict=True))]
     return Curves(Chart(wide, narrow), f"{level.name}, {scale.value(level.value)}", rows)
+
+
+def iteration_values(evidence: Evidence) -> tuple[Values, Values, Values]:
+    """Best so far, mean and worst on dev, one of each for every iteration; None where there is no value."""
+    searched = evidence.searched
+    by_iteration: list[list[float]] = [[] for _ in range(1 + max(r["iteration"] for r in searched))]
+    for record in searched:
+        by_iteration[record["iteration"]].append(record["value"])
+    best: Values = []
+    for values in by_iteration:
+        known = [v for v in (*best[-1:], *values) if v is not None]
+        best.append(max(known) if known else None)
+    mean: Values = [sum(v / len(values) for v in values) if values else None for values in by_iteration]
+    worst: Values = [min(values) if values else None for values in by_iteration]
+    return best, mean, worst
 
 
 def _coefficients(evidence: Evidence) -> Chart | None:
