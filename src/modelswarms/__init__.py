@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from modelswarms.commands.evaluate import evaluate
+    from modelswarms.commands.export import export
     from modelswarms.config import SearchConfig
     from modelswarms.errors import (
         AskTellError,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from modelswarms.types import Candidate, Evaluation, Example, Score
 
 _HOMES = {
+    "modelswarms.commands.evaluate": ("evaluate",),
+    "modelswarms.commands.export": ("export",),
     "modelswarms.config": ("SearchConfig",),
     "modelswarms.errors": (
         "AskTellError",
@@ -78,6 +82,8 @@ __all__ = [
     "SwarmConfig",
     "WrongInputError",
     "__version__",
+    "evaluate",
+    "export",
     "resume",
     "search",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "nested_overrides",
     "overlaid",
     "read_yaml",
+    "settings_from",
     "to_mapping",
 ]
 
@@ -84,6 +85,26 @@ def load_config(
         mapping = overlaid(mapping, anchored(read_yaml(Path(path)), Path(path).resolve().parent))
     given = anchored(nested_overrides(overrides or {}), Path.cwd())
     return config_from_mapping(overlaid(mapping, given))
+
+
+def settings_from(
+    config: SearchConfig | Mapping[str, Any] | str | Path | None, keys: Mapping[str, Any]
+) -> SearchConfig:
+    """A configuration in whatever form it was given, with keys laid over it.
+
+    Relative folders in a file are relative to the file, all others to the working directory.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, or a value is not allowed.
+    """
+    below: Mapping[str, Any] = {}
+    if isinstance(config, SearchConfig):
+        below = to_mapping(config)
+    elif isinstance(config, Mapping):
+        below = anchored(config, Path.cwd())
+    elif config is not None:
+        below = anchored(read_yaml(Path(config)), Path(config).resolve().parent)
+    return config_from_mapping(overlaid(below, anchored(keys, Path.cwd())))
 
 
 def config_from_mapping(mapping: Mapping[str, Any]) -> SearchConfig:

@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms.baselines import Freedom, RandomSearch
-from modelswarms.config import (
-    SearchConfig,
-    anchored,
-    config_from_mapping,
-    load_config,
-    overlaid,
-    read_yaml,
-    to_mapping,
-)
+from modelswarms.config import SearchConfig, load_config, settings_from
 from modelswarms.errors import RunError, SearchFailedError
 from modelswarms.evaluator import Evaluator, StageTimes
 from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
@@ -68,7 +60,7 @@ def search(
     """
     if isinstance(engine, Mapping):
         keys, engine = {**keys, "engine": engine}, None
-    settings = _settings(config, keys)
+    settings = settings_from(config, keys)
     path = Path(settings.run_dir or "runs/search")
     RunFolder.check_free(path)
     prepared = prepare(settings, engine)
@@ -221,14 +213,3 @@ def _valued_or_raise(evaluation: Evaluation) -> None:
             f"the {evaluation.split} evaluation of {evaluation.candidate} failed: {evaluation.failure}. "
             "Mend the cause and resume the run; all that was evaluated is kept."
         )
-
-
-def _settings(config: SearchConfig | Mapping[str, Any] | str | Path | None, keys: Mapping[str, Any]) -> SearchConfig:
-    below: Mapping[str, Any] = {}
-    if isinstance(config, SearchConfig):
-        below = to_mapping(config)
-    elif isinstance(config, Mapping):
-        below = anchored(config, Path.cwd())
-    elif config is not None:
-        below = anchored(read_yaml(Path(config)), Path(config).resolve().parent)
-    return config_from_mapping(overlaid(below, anchored(keys, Path.cwd())))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import modelswarms
-from modelswarms.cli import demo, experts, report, resume, search
+from modelswarms.cli import demo, evaluate, experts, export, report, resume, search, status, zoo
 from modelswarms.cli.console import RUN_IN_PROGRESS, errors
 from modelswarms.errors import WrongInputError
 
@@ -39,6 +39,10 @@ app.command(search.search)
 app.command(resume.resume)
 app.command(experts.app)
 app.command(report.report)
+app.command(evaluate.evaluate)
+app.command(export.export)
+app.command(status.status)
+app.command(zoo.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

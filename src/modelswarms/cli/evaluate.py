@@ -1,0 +1,100 @@
+"""``modelswarms evaluate``: what an expert is worth on your questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import cyclopts
+from rich.table import Table
+
+from modelswarms.cli.console import output
+from modelswarms.cli.options import Keys, overrides
+from modelswarms.types import Split
+
+if TYPE_CHECKING:
+    from modelswarms.commands.evaluate import Measured
+
+__all__ = ["evaluate"]
+
+Experts = Annotated[list[str], cyclopts.Parameter(name="--expert", negative="")]
+
+
+def evaluate(
+    config: Path | None = None, *keys: Keys, expert: Experts, split: Split = "test", out: Path | None = None
+) -> None:
+    """Value one or several experts on a configuration's utility, as a search would.
+
+    An expert is base (no adapter), a name from the configuration, the folder of a
+    run (its best expert), the folder of a PEFT adapter, or a hub id. With several,
+    each is compared with the first, on the same examples.
+
+    Examples:
+      modelswarms evaluate my.yaml --expert runs/first
+      modelswarms evaluate my.yaml --expert base --expert adapters/law --expert runs/first
+      modelswarms evaluate runs/first --expert runs/first --split dev --out answers.json
+      modelswarms evaluate --expert heaviest
+
+    Parameters
+    ----------
+    config
+        YAML file, or the folder of a run, whose configuration is meant; by default the zoo's.
+    expert
+        What to value; give it several times for several.
+    split
+        The examples: dev, which a search chose on, or test.
+    out
+        JSON file to write, with every answer.
+    """
+    from modelswarms.commands.evaluate import evaluate as measure
+    from modelswarms.config import load_config
+    from modelswarms.errors import ConfigError
+    from modelswarms.runs import RunFolder
+    from modelswarms.runs.atomic import replace_file
+
+    if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
+        raise ConfigError(f"out: {out} cannot be a file; give a file in a folder that exists.")
+    is_run = config is not None and config.is_dir()
+    below = RunFolder(config).manifest()["config"] if config is not None and is_run else None
+    settings = load_config(None if is_run else config, overrides(keys), below)
+    with output.status("loading") as status:
+        measured = measure(
+            settings, expert=expert, split=split, told=lambda m: status.update(f"{m.expert}: {m.value:.3f}")
+        )
+    output.print(_table(measured))
+    if out is not None:
+        text = json.dumps([asdict(m) for m in measured], indent=1, ensure_ascii=False)
+        replace_file(out, (text + "\n").encode("utf-8", "surrogatepass"))
+        output.print(f"Every answer: {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(measured: Sequence[Measured]) -> Table:
+    first = measured[0]
+    table = Table(title=f"Utility: {first.utility}, {first.examples} {first.split} examples", title_justify="left")
+    headings = ["expert", "value", "95 % interval", *([f"from {first.expert}"] if len(measured) > 1 else [])]
+    for heading in (*headings, "unparsed", "seconds"):
+        table.add_column(heading, justify="left" if heading == "expert" else "right")
+    for m in measured:
+        table.add_row(
+            m.expert,
+            f"{m.value:.3f}",
+            _interval(m.ci),
+            *([_difference(m)] if len(measured) > 1 else []),
+            str(m.unparsed),
+            f"{m.seconds:.1f}",
+        )
+    return table
+
+
+def _difference(measured: Measured) -> str:
+    if measured.difference is None:
+        return ""
+    interval = measured.difference_ci
+    return f"{measured.difference:+.3f}" + (f" ({interval[0]:+.3f} to {interval[1]:+.3f})" if interval else "")
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

@@ -1,0 +1,68 @@
+"""``modelswarms status``: how far a run is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelswarms.cli.console import output
+
+if TYPE_CHECKING:
+    from modelswarms.commands.status import Status
+
+__all__ = ["status"]
+
+
+def status(run: Path, *, json_: bool = False) -> None:
+    """Say how far a run is, and what to do next; also while it is running.
+
+    Examples:
+      modelswarms status runs/first
+      watch modelswarms status runs/first
+      modelswarms status runs/first --json
+
+    Parameters
+    ----------
+    run
+        Folder of the run; it is only read.
+    json_
+        For a program to read.
+    """
+    from modelswarms.commands.status import status as read
+
+    found = read(run)
+    if json_:
+        output.print_json(json.dumps({**asdict(found), "run": str(found.run)}))
+        return
+    for line in _lines(found):
+        output.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _lines(found: Status) -> list[str]:
+    where = "not begun" if found.iteration is None else f"iteration {found.iteration} of at most {found.max_iterations}"
+    spent = f"{found.evaluations} of at most {found.expected} evaluations, {_duration(found.seconds)}"
+    if found.remaining is not None:
+        spent += f", about {_duration(found.remaining)} to go"
+    lines = [f"{found.run}: {found.state}, {where}, {spent}"]
+    if found.best and found.best_single:
+        test = "" if found.test is None else f", test {found.test:.3f}"
+        lines.append(
+            f"best: dev {found.best['dev']:.3f}{test} (best single expert, {found.best_single['expert']}: "
+            f"dev {found.best_single['dev']:.3f})"
+        )
+        largest = sorted(found.best["coefficients"].items(), key=lambda item: -abs(item[1]))[:6]
+        lines.append("its largest coefficients: " + ", ".join(f"{name} {a:+.2f}" for name, a in largest))
+    if found.failures or found.unparsed_rate:
+        lines.append(f"failed attempts {found.failures}, answers that could not be read {found.unparsed_rate:.1%}")
+    if found.last_failure:
+        lines.append(f"last failure: {found.last_failure}")
+    return [*lines, f"next: {found.next}"]
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,204 @@
+"""The value of an expert on a split, as a search would have measured it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelswarms import zoo
+from modelswarms.config import SearchConfig, settings_from
+from modelswarms.datasets import DataSet
+from modelswarms.engines import make_engine, make_plan
+from modelswarms.errors import ConfigError, DataError, ExpertError
+from modelswarms.evaluator import CountingModel, score_blocks, value_of
+from modelswarms.experts import ExpertSpace, find_base, find_experts
+from modelswarms.naming import nearest
+from modelswarms.reports.statistics import mean_interval, paired_interval
+from modelswarms.runs import RunFolder
+from modelswarms.types import Array, Example, Score, Split, Utility
+from modelswarms.utilities import load_utility
+
+if TYPE_CHECKING:
+    from modelswarms.engines.base import Engine
+
+__all__ = ["BASE", "Measured", "evaluate"]
+
+BASE: Final = "base"
+"""What the base model without any expert is called."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One expert's figures.
+
+    Attributes:
+        expert: as it was asked for.
+        value: the utility's value on the split.
+        ci: its 95 % interval over examples; None where the value is not the mean of their scores.
+        difference, difference_ci: from the first expert of the same call, on the same examples (paired
+            bootstrap); None for the first.
+        unparsed: answers that could not be read.
+        seconds, tokens: what it took, prompts included.
+        answers: for every example ``id``, ``score``, ``answer`` (as read) and ``response`` (as said).
+    """
+
+    expert: str
+    utility: str
+    split: Split
+    value: float
+    ci: tuple[float, float] | None
+    difference: float | None
+    difference_ci: tuple[float, float] | None
+    examples: int
+    unparsed: int
+    seconds: float
+    tokens: int
+    answers: Sequence[Mapping[str, Any]] = field(repr=False)
+
+
+def evaluate(
+    config: SearchConfig | Mapping[str, Any] | str | Path | None = None,
+    *,
+    expert: str | Path | Sequence[str | Path],
+    split: Split = "test",
+    engine: Engine | None = None,
+    told: Callable[[Measured], None] = lambda measured: None,
+    **keys: Any,
+) -> list[Measured]:
+    """Values one or several experts on the utility of a configuration.
+
+    Args:
+        config: a configuration, nested keys and values, the path of a YAML file, or the folder of a run, whose
+            configuration is meant; by default the zoo's.
+        expert: ``base``, the name of one of the configuration's experts, the folder of a run (its best expert), a
+            PEFT folder, or a hub id; or several.
+        split: ``dev`` or ``test``.
+        engine: an engine of your own, instead of the one ``engine.kind`` names.
+        told: is called with each figure as it is there.
+        **keys: the configuration's keys, laid over ``config``.
+
+    Raises:
+        WrongInputError: something given cannot be used; nothing was evaluated.
+    """
+    settings = _settings(config, keys)
+    wanted = [expert] if isinstance(expert, str | Path) else list(expert)
+    if not wanted:
+        raise ConfigError("expert: none is given; give 'base', a name, a folder, or a run.")
+    base = zoo.base_path() if settings.base == "zoo" else find_base(settings.base)[0]
+    folders = _folders(wanted, settings)
+    utility, data = load_utility(settings.utility, Path.cwd())
+    examples = _examples(data, split)
+    space = _space(folders, base, settings)
+    engine = engine if engine is not None else make_engine(settings.engine, base)
+    measured: list[Measured] = []
+    with closing(engine):
+        engine.start(space)
+        blocks = make_plan(engine.count_tokens([utility.prompt(e) for e in examples]), engine.block_tokens)
+        exam = _Exam(engine, utility, examples, split, blocks)
+        for given, folder in zip(wanted, folders, strict=True):
+            found = exam.of(str(given), _alone(space, folder))
+            measured.append(_compared(found, measured[0]) if measured else found)
+            told(measured[-1])
+    return measured
+
+
+def _settings(config: SearchConfig | Mapping[str, Any] | str | Path | None, keys: Mapping[str, Any]) -> SearchConfig:
+    """As for a search; the folder of a run stands for the configuration that it was begun with."""
+    if isinstance(config, str | Path) and Path(config).is_dir():
+        config = RunFolder(config).manifest()["config"]
+    return settings_from(config, keys)
+
+
+def _folders(wanted: Sequence[str | Path], settings: SearchConfig) -> list[Path | None]:
+    """Where each expert's adapter is; None for the base alone."""
+    own = dict(find_experts(zoo.expert_paths() if settings.experts == "zoo" else settings.experts))
+    return [None if given == BASE else _folder(given, own) for given in wanted]
+
+
+def _folder(given: str | Path, own: Mapping[str, Path]) -> Path:
+    if isinstance(given, str) and given in own:
+        return own[given]
+    path = Path(given).expanduser()
+    if (path / "run.yaml").exists():
+        best = path / "best"
+        if not (best / "adapter_config.json").exists():
+            raise ExpertError(
+                f"expert {given}: the run has no best/ yet; go on with 'modelswarms resume {path}', or write its "
+                f"best so far with 'modelswarms export {path} FOLDER'."
+            )
+        return best
+    if not path.exists() and "/" not in str(given):
+        raise ExpertError(f"expert {given}: {nearest(str(given), [BASE, *own])} Or give a folder, a run, or a hub id.")
+    return find_experts([given])[0][1]
+
+
+def _space(folders: Sequence[Path | None], base: Path, settings: SearchConfig) -> ExpertSpace:
+    """All adapters that are asked for, each once; for the base alone, which has none, one of the configuration's."""
+    found = [(str(folder), folder) for folder in dict.fromkeys(folders) if folder is not None]
+    if not found:
+        found = find_experts(zoo.expert_paths() if settings.experts == "zoo" else settings.experts)[:1]
+    return ExpertSpace.load(found, base=base, combine="delta")
+
+
+def _alone(space: ExpertSpace, folder: Path | None) -> Array | None:
+    """Coefficient 1 for one adapter of the space, 0 for the others; None for the base."""
+    return None if folder is None else space.coefficients([float(name == str(folder)) for name in space.names])
+
+
+def _examples(data: DataSet, split: Split) -> tuple[Example, ...]:
+    if split not in ("dev", "test"):
+        raise ConfigError(f"split: {split!r} is not allowed; give 'dev' or 'test'.")
+    examples = data.dev if split == "dev" else data.test
+    if not examples:
+        raise DataError(f"{data.name}: the {split} split is empty; give --split dev, or data with test examples.")
+    return examples
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """What every expert is asked, in the same blocks."""
+
+    engine: Engine
+    utility: Utility
+    examples: Sequence[Example]
+    split: Split
+    blocks: Sequence[Sequence[int]]
+
+    def of(self, expert: str, coefficients: Array | None) -> Measured:
+        """Figures and answers of one expert."""
+        began = time.perf_counter()
+        with self.engine.bind(coefficients) as bound:
+            model = CountingModel(bound)
+            scores = score_blocks(self.utility, self.examples, self.blocks, model)
+        value, values = value_of(self.utility, scores), [score.value for score in scores]
+        is_mean = math.isclose(value, math.fsum(values) / len(values), rel_tol=1e-9, abs_tol=1e-12)
+        return Measured(
+            expert=expert,
+            utility=self.utility.name,
+            split=self.split,
+            value=value,
+            ci=mean_interval(values) if is_mean else None,
+            difference=None,
+            difference_ci=None,
+            examples=len(scores),
+            unparsed=sum(not score.parsed for score in scores),
+            seconds=time.perf_counter() - began,
+            tokens=model.prompt_tokens + model.new_tokens,
+            answers=[_answer(e, s) for e, s in zip(self.examples, scores, strict=True)],
+        )
+
+
+def _answer(example: Example, score: Score) -> dict[str, Any]:
+    return {"id": example.id, "score": score.value, "answer": score.answer, "response": score.response}
+
+
+def _compared(measured: Measured, first: Measured) -> Measured:
+    """With its difference from the first."""
+    one, other = ([answer["score"] for answer in m.answers] for m in (measured, first))
+    ci = paired_interval(one, other) if measured.ci and first.ci else None
+    return replace(measured, difference=measured.value - first.value, difference_ci=ci)

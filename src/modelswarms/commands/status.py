@@ -1,0 +1,148 @@
+"""How far a run is, read from its folder alone: no lock is taken, nothing is written."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from modelswarms.config import config_from_mapping
+from modelswarms.reports.evidence import Evidence, gather
+from modelswarms.runs import RunFolder
+from modelswarms.swarm import SwarmConfig
+
+__all__ = ["Status", "status"]
+
+State = Literal["running", "complete", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands.
+
+    Attributes:
+        state: ``running`` (a process holds the lock), ``complete``, ``failed`` (what it did last was a failure), or
+            ``interrupted``.
+        process: the id of the process that works in it, where one does.
+        iteration, max_iterations: of the swarm; None where it has not begun.
+        evaluations, expected: done, and at most to be done with ``max_iterations``, random search included.
+        best, best_single: dev values so far, with coefficients and the expert's name; None before there are any.
+        test: the best's test value, where the run is complete and had one.
+        failures, unparsed_rate: attempts that failed; share of answers that could not be read.
+        seconds: spent so far, in all processes; ``remaining``: expected, at the pace so far.
+        last_failure: why the last attempt failed, where the run is failed.
+        next: what to do now.
+    """
+
+    run: Path
+    state: State
+    process: int | None
+    iteration: int | None
+    max_iterations: int
+    evaluations: int
+    expected: int
+    best: Mapping[str, Any] | None
+    best_single: Mapping[str, Any] | None
+    test: float | None
+    failures: int
+    unparsed_rate: float
+    seconds: float
+    remaining: float | None
+    last_failure: str | None
+    next: str
+
+
+def status(run: str | Path) -> Status:
+    """Reads where a run stands, also while another process works in it.
+
+    Raises:
+        RunError: the folder is no run's, or something in it is damaged.
+    """
+    folder = RunFolder(run)
+    manifest, records = folder.manifest(), folder.journal.read()
+    process = _owner(folder.path)
+    evidence = gather(records, manifest, _saved(folder.path))
+    swarm = config_from_mapping({"swarm": evidence.header["config"]["swarm"]}).swarm
+    state = _state(evidence, process, records)
+    done = len(evidence.dev)
+    expected = _expected(evidence, swarm, done, state)
+    seconds = sum(amounts.get("seconds", 0.0) for amounts in folder.read_timing().values())
+    result = evidence.result
+    return Status(
+        run=folder.path,
+        state=state,
+        process=process,
+        iteration=result["iterations"] if result else None,
+        max_iterations=swarm.max_iterations,
+        evaluations=done,
+        expected=expected,
+        best=_best(result),
+        best_single={k: result["best_single"][k] for k in ("expert", "dev")} if result else None,
+        test=result["best"]["test"] if result and state == "complete" else None,
+        failures=len(evidence.failures),
+        unparsed_rate=result["unparsed_rate"] if result else 0.0,
+        seconds=seconds,
+        remaining=seconds / done * (expected - done) if done and state != "complete" else None,
+        last_failure=evidence.failures[-1]["reason"] if state == "failed" else None,
+        next=_next(state, folder.path, process),
+    )
+
+
+def _best(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {k: result["best"][k] for k in ("candidate", "dev", "coefficients")} if result else None
+
+
+def _state(evidence: Evidence, process: int | None, records: Sequence[Mapping[str, Any]]) -> State:
+    if process is not None:
+        return "running"
+    if evidence.finished:
+        return "complete"
+    return "failed" if records and records[-1]["kind"] == "failure" else "interrupted"
+
+
+def _expected(evidence: Evidence, swarm: SwarmConfig, done: int, state: State) -> int:
+    """At most so many dev evaluations; patience and dropout may end it earlier."""
+    if state == "complete":
+        return done
+    particles = max(swarm.particles, len(evidence.experts)) if swarm.populate else len(evidence.experts)
+    rounds = particles * (swarm.max_iterations + 1)
+    return max(done, rounds * (2 if evidence.header["config"].get("random_search") else 1))
+
+
+def _next(state: State, path: Path, process: int | None) -> str:
+    if state == "running":
+        return f"process {process} works in it; look again later."
+    if state == "complete":
+        return f"modelswarms report {path}, modelswarms export {path} FOLDER, or resume with more swarm.max_iterations."
+    mend = "mend the cause, then: " if state == "failed" else ""
+    return f"{mend}modelswarms resume {path}"
+
+
+def _saved(path: Path) -> dict[str, Any] | None:
+    try:
+        loaded = json.loads((path / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return loaded if isinstance(loaded, dict) else None
+
+
+def _owner(path: Path) -> int | None:
+    """The process that holds the run's lock; asked for with a shared lock that is given back at once."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else 0
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
