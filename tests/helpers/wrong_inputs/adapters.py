@@ -362,8 +362,8 @@ ROWS = [
         "not-targeted",
         "tensors that the configuration does not target",
         "expert ben: adapter_model.safetensors changes model.layers.0.mlp.down_proj, which "
-        "target_modules in adapter_config.json leaves out (and … more like it); copy both files from "
-        "one place, or save the adapter again.",
+        "target_modules in adapter_config.json leaves out; copy both files from one place, or "
+        "save the adapter again.",
         configured(target_modules=["q_proj"]),
     ),
     Row(
