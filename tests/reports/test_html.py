@@ -15,6 +15,7 @@ import modelswarms
 from made_runs import evidence_of, journal, page_of, right_or_wrong, save, view_of
 from modelswarms import RunError, resume
 from modelswarms.cli import main
+from modelswarms.engines import ScriptedEngine
 from modelswarms.reports.html import write_report
 from pages import Page
 
@@ -145,19 +146,16 @@ def test_hostile_names_are_only_text():
     assert page.tags("b") == []
 
 
-def test_hostile_answers_and_questions_are_only_text(tmp_path, keys, data_file):
-    from modelswarms.engines import ScriptedEngine
+def test_hostile_answers_and_questions_are_only_text(keys, data_file):
+    def answer(prompt: str, coefficients: np.ndarray) -> str:
+        right = int(re.findall(r"\d+", prompt)[0]) % 5
+        return str(right) if np.count_nonzero(coefficients) > 1 else "</dd><script>wrong</script>"
 
     data_file.write_text(data_file.read_text().replace("How much is item", "<script>x</script> </article> item"))
-    run = modelswarms.search(
-        keys,
-        engine=ScriptedEngine(
-            lambda prompt, a: f"</dd><script>{a.sum():.1f}</script>" if int(prompt.split()[-1][:-1]) % 3 else
-            str(int(prompt.split()[-1][:-1]) % 5) if a[:2].sum() > 1.2 else "\u2028<b>", block_tokens=20),
-    ).run_dir  # fmt: skip
+    run = modelswarms.search(keys, engine=ScriptedEngine(answer, block_tokens=20)).run_dir
     page = read((run / "report.html").read_text())
     assert "<script>x</script> </article> item" in page.text
-    assert "</dd><script>" in page.text or "<b>" in page.text
+    assert "</dd><script>wrong</script>" in page.text
 
 
 @pytest.mark.parametrize("count", [1, 2, 30, 100])
@@ -184,7 +182,7 @@ def test_values_of_any_size(size, sign):
     text = page_of(journal(scores=scores, bounds=None))
     page = read(text)
     assert not re.search(r"\b(nan|inf|infinity|None)\b", page.text)
-    assert "%" not in page.text.split("Figures")[0].replace("95\N{NO-BREAK SPACE}%", "")
+    assert "%" not in page.text.split("Figures")[0].replace("95 %", "")
 
 
 def test_the_same_value_everywhere():
