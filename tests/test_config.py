@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from modelswarms.config import SearchConfig, config_from_mapping, load_config, nested_overrides, to_mapping
+from modelswarms.config import (
+    SearchConfig,
+    config_from_mapping,
+    load_config,
+    nested_overrides,
+    settings_from,
+    to_mapping,
+)
 from modelswarms.errors import ConfigError
 from modelswarms.swarm import PRESETS
 
@@ -99,3 +106,12 @@ def test_a_preset_and_keys_over_it_as_options():
         values = {"swarm": "light", "swarm.patience": "3"}
         config = load_config(None, {key: values[key] for key in order})
         assert (config.swarm.patience, config.swarm.dropout_k) == (3, 0.5)
+
+
+def test_keys_of_another_kind_replace_a_group(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("utility: {kind: exact_match, data: a.json, max_new_tokens: 3}\n")
+    (tmp_path / "a.json").touch()
+    same = settings_from(tmp_path / "c.yaml", {"utility": {"max_new_tokens": 4}})
+    assert same.utility == {"kind": "exact_match", "data": str(tmp_path / "a.json"), "max_new_tokens": 4}
+    other = settings_from(tmp_path / "c.yaml", {"utility": {"kind": "function", "target": "m:f", "data": "/b.json"}})
+    assert other.utility == {"kind": "function", "target": "m:f", "data": "/b.json"}
