@@ -114,10 +114,12 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-@pytest.mark.parametrize("into", [0, 5])
-@pytest.mark.parametrize("iteration", [0, 2])
-def test_an_engine_that_fails_from_some_moment_on(work, undisturbed, error, iteration, into, capsys):
+@pytest.mark.parametrize(
+    ("kind", "iteration", "into"),
+    [("engine", 0, 0), ("engine", 2, 5), ("memory of the GPU", 2, 0), ("memory of the GPU", 0, 5), ("memory", 1, 3)],
+)
+def test_an_engine_that_fails_from_some_moment_on(work, undisturbed, kind, iteration, into, capsys):
+    error = ERRORS[kind]
     engine = Faulty(evaluations_before(undisturbed, iteration) + into, raising(error))
     assert command(["search", str(work / "my.yaml")], engine) == 3
     stopped_at = iteration + (into > 0)
@@ -210,8 +212,7 @@ def gone(data: Path) -> None:
     raise RuntimeError("and the engine stumbles")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("iteration", [0, 2, 3])
+@pytest.mark.parametrize(("number", "iteration"), [(signal.SIGINT, 0), (signal.SIGTERM, 2), (signal.SIGINT, 3)])
 def test_an_interrupt_says_how_to_go_on(work, undisturbed, number, iteration, capsys):
     engine = Faulty(evaluations_before(undisturbed, iteration), lambda: os.kill(os.getpid(), number))
     assert command(["search", str(work / "my.yaml")], engine) == 130

@@ -1,6 +1,6 @@
 """The table of wrong inputs: each is one line with its remedy, and leaves nothing behind."""
 
-from wrong_inputs import adapters, bases, command_line, configuration, data, devices, places, runs
+from wrong_inputs import adapters, bases, command_line, configuration, data, devices, places, runs, verbs
 from wrong_inputs.row import Row, working_folder
 
 __all__ = ["GROUPS", "Row", "working_folder"]
@@ -14,4 +14,5 @@ GROUPS: dict[str, list[Row]] = {
     "Permissions": places.ROWS,
     "Devices": devices.ROWS,
     "The command line": command_line.ROWS,
+    "Other commands": verbs.ROWS,
 }

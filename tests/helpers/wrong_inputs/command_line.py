@@ -101,34 +101,4 @@ ROWS = [
         "experts: [a, is no folder; check the path, or give a hub id (org/name).",
         command="search my.yaml --experts [a,",
     ),
-    Row(
-        "check-none",
-        "nothing to check",
-        "experts: none are given; write modelswarms experts check DIR, a folder of adapters.",
-        command="experts check",
-    ),
-    Row(
-        "check-combine",
-        "an unknown way to combine, to check for",
-        'Invalid value "sum" for --combine. Choose from: "delta", "factors". See: modelswarms experts check --help',
-        command="experts check zoo --combine sum",
-    ),
-    Row(
-        "experts-verb",
-        "an unknown command of a group",
-        'Unknown command "chekc"… See: modelswarms experts --help',
-        command="experts chekc zoo",
-    ),
-    Row(
-        "report-nowhere",
-        "a report of no run",
-        "nowhere: is not the folder of a run (no run.yaml); check the path.",
-        command="report nowhere",
-    ),
-    Row(
-        "report-run",
-        "a report without its run",
-        'Command "report" parameter --run requires an argument. See: modelswarms report --help',
-        command="report",
-    ),
 ]

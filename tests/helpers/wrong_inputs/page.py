@@ -15,7 +15,7 @@ Every command ends with one of these codes:
 | exit code | meaning | what is left |
 |---|---|---|
 | 0 | done | the run, with its result |
-| 2 | something given cannot be used (of `experts check`: the experts cannot be combined) | nothing: it was found out before the run was begun, or gone on with |
+| 2 | a wrong input (of `experts check`: they cannot be combined) | nothing: it is found out before a run goes on |
 | 3 | the run cannot go on | a whole run folder; the last line says how to go on |
 | 130 | interrupted, by Ctrl-C or SIGTERM | the same |
 
