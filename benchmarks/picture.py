@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 from modelswarms.errors import RunError
-from modelswarms.reports.charts import fitted, nice_ticks, text_width, whole_ticks
+from modelswarms.reports.charts import fitted, nice_ticks, share_of, text_width, whole_ticks
 from modelswarms.reports.evidence import Evidence, gather
 from modelswarms.reports.html import saved_result
 from modelswarms.reports.numbers import Scale, counted, signed
@@ -77,15 +77,14 @@ def experts_panel(evidence: Evidence, scale: Scale, left: float, right: float) -
     values = sorted(evidence.result["experts"].items(), key=lambda item: -item[1])
     shown, more = values[:MOST_BARS], len(values) - MOST_BARS
     parts = heading(left, counted(len(values), "expert"), "each alone, on dev")
-    low = min(0.0, *(v for _, v in values))
-    high = max([*(v for _, v in values), low + 1e-12])
+    low, high = min([0.0, *evidence.result["experts"].values()]), max([0.0, *evidence.result["experts"].values()])
     names = min(130.0, max(text_width(name) for name, _ in shown) + 8)
     numbers = max(text_width(scale.value(v)) for _, v in shown) + 8
     room = right - left - names - numbers
     row = min(26.0, (BOTTOM - TOP) / max(1, len(shown)))
     for i, (name, value) in enumerate(shown):
         middle = TOP + row * (i + 0.5)
-        length = max(1.0, room * (value - low) / (high - low))
+        length = max(1.0, room * share_of(value, low, high))
         colour = SINGLE if name == evidence.result["best_single"]["expert"] else EXPERT
         parts += [
             text(left + names - 6, middle + 4, fitted(clean(name), names - 8), 12, anchor="end"),
@@ -104,7 +103,7 @@ def swarm_panel(evidence: Evidence, scale: Scale, left: float, right: float) -> 
     level = evidence.result["best_single"]["dev"]
     known = [v for v in (*best, *mean, level) if v is not None]
     low, high = min(known), max(known)
-    pad = 0.08 * (high - low) or 1e-6
+    pad = 0.08 * (high - low) or max(abs(high) * 0.1, 1e-6)
     low, high = low - pad, high + pad
     ticks = nice_ticks(low, high, 4)
     edge = left + max(text_width(scale.tick(t)) for t in ticks) + 6
@@ -115,7 +114,7 @@ def swarm_panel(evidence: Evidence, scale: Scale, left: float, right: float) -> 
         return f"{x:.1f},{height(value):.1f}"
 
     def height(value: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low)
+        return BOTTOM - (BOTTOM - TOP) * share_of(value, low, high)
 
     parts = heading(left, "a swarm of combinations", "on dev, by iteration")
     for tick in ticks:
@@ -155,7 +154,7 @@ def best_panel(evidence: Evidence, scale: Scale, left: float, right: float) -> l
     for name, figures, colour, y in rows:
         interval = figures["test_ci"] if evidence.means else None
         start, middle, end = (
-            left + 8 + (right - left - 16) * ((v - low) / (high - low) if high > low else 0.5)
+            left + 8 + (right - left - 16) * share_of(v, low, high)
             for v in (*(interval or (figures["test"],))[:1], figures["test"], *(interval or (figures["test"],))[-1:])
         )
         said = scale.value(figures["test"])

@@ -18,6 +18,7 @@ __all__ = [
     "interval_bar",
     "line_chart",
     "nice_ticks",
+    "share_of",
     "shortened",
     "signed_bars",
     "text_width",
@@ -130,7 +131,7 @@ def line_chart(
 
     def y(value: float) -> float:
         """Values beyond the axis are drawn at its edge; their titles tell the truth."""
-        return bottom - (bottom - top) * _share(value, low, high)
+        return bottom - (bottom - top) * share_of(value, low, high)
 
     parts = [_open(width, height, label)]
     for text, tick in ticks.items():
@@ -184,12 +185,12 @@ def signed_bars(bars: Sequence[Bar], *, label: str, width: int = 720) -> str:
     low, high = min([0.0, *(b.value for b in bars)]), max([0.0, *(b.value for b in bars)])
     left = name_width + (number_width if low < 0 else 6)
     right = width - number_width
-    zero = left + (right - left) * _share(0.0, low, high) if high > low else left
+    zero = left + (right - left) * share_of(0.0, low, high) if high > low else left
     height = top * 2 + row * len(bars)
     parts = [_open(width, height, label)]
     for i, bar in enumerate(bars):
         middle = top + row * i + row / 2
-        length = abs((right - left) * _share(bar.value, low, high) + left - zero) if high > low else 0.0
+        length = abs((right - left) * share_of(bar.value, low, high) + left - zero) if high > low else 0.0
         start = zero if bar.value >= 0 else zero - length
         title = f"<title>{escape(bar.name)}: {escape(bar.text)}</title>"
         name = escape(fitted(bar.name, name_width - 10))
@@ -222,7 +223,7 @@ def interval_bar(
     height = 10 + 10 * len(marks)
 
     def x(value: float) -> float:
-        return _EDGE + (width - 2 * _EDGE) * _share(value, *axis)
+        return _EDGE + (width - 2 * _EDGE) * share_of(value, *axis)
 
     parts = [_open(width, height, label)]
     if reference is not None:
@@ -243,7 +244,7 @@ def interval_axis(axis: Interval, number: Callable[[float], str], *, label: str,
     ticks: list[tuple[float, str]] = []
     end = -math.inf
     for tick in nice_ticks(axis[0], axis[1], 4):
-        at = _EDGE + (width - 2 * _EDGE) * _share(tick, *axis)
+        at = _EDGE + (width - 2 * _EDGE) * share_of(tick, *axis)
         half = text_width(number(tick)) / 2
         at_text = min(max(at, half), width - half)
         if at_text - half > end + 6:
@@ -257,7 +258,7 @@ _EDGE = 5
 _LARGEST = sys.float_info.max
 
 
-def _share(value: float, low: float, high: float) -> float:
+def share_of(value: float, low: float, high: float) -> float:
     """How far along an axis a value lies, from 0 to 1; halves, so that no difference is too large for a float."""
     if not high > low:
         return 0.5

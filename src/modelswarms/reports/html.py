@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,7 @@ NAME = "report.html"
 
 def render(view: View) -> str:
     """The page. Everything but our own charts is escaped."""
-    templates = Environment(
-        loader=PackageLoader("modelswarms.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("report.html").render(view=view)
+    return _templates().get_template("report.html").render(view=view)
 
 
 def write_report(run: str | Path, out: str | Path | None = None) -> Path:
@@ -51,6 +45,17 @@ def write_report(run: str | Path, out: str | Path | None = None) -> Path:
     # Lone surrogates, as odd file names leave them, become character references.
     replace_file(path, render(view).encode("utf-8", "xmlcharrefreplace"))
     return path
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("modelswarms.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def saved_result(folder: RunFolder) -> dict[str, Any] | None:

@@ -62,7 +62,8 @@ class Scale:
     def change(self, difference: float) -> str:
         """With its sign, without unit: ``+27.7``."""
         text = self.bare(difference)
-        return text if text.startswith(MINUS) or difference <= 0 else f"+{text}"
+        is_zero = not text.strip("0.")
+        return text if text.startswith(MINUS) or is_zero else f"+{text}"
 
     def changes(self, interval: Sequence[float]) -> str:
         """``+23.8 to +31.5``."""
