@@ -214,15 +214,15 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
         old = out.get(key)
         if isinstance(value, Mapping) and key == "swarm" and isinstance(old, str):
             old = {"preset": old}
-        out[key] = overlaid(old, value) if _goes_on(old, value) else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and not _of_another_kind(old, value):
+            value = overlaid(old, value)
+        out[key] = value
     return out
 
 
-def _goes_on(old: Any, new: Any) -> bool:
-    """Whether keys join those of a group, which they do not where they are of another kind of thing."""
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-        return False
-    return "kind" not in new or new["kind"] == old.get("kind", new["kind"])
+def _of_another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a group is about something else now, so that the keys below are none of its own."""
+    return "kind" in new and new["kind"] != old.get("kind", new["kind"])
 
 
 def _swarm(value: Any) -> SwarmConfig:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from modelswarms.cli.console import output
 
-__all__ = ["app"]
+__all__ = ["app", "info"]
 
 _ROLES = {"specialist": "specialists", "misled": "misled", "all families at once": "no expert"}
 
