@@ -296,3 +296,22 @@ def test_the_templates_are_packaged():
 
     folder = files("modelswarms.reports") / "templates"
     assert {"report.html", "report.css"} <= {f.name for f in folder.iterdir()}
+
+
+def test_the_configuration_starts_the_same_search(keys, scripted, tmp_path):
+    from html import unescape
+
+    run = modelswarms.search(keys, engine=scripted()).run_dir
+    text = re.search(r"<pre>(.*?)</pre>", (run / "report.html").read_text(), re.DOTALL)[1]
+    (tmp_path / "again.yaml").write_text(unescape(text))
+    again = modelswarms.search(tmp_path / "again.yaml", run_dir=tmp_path / "again", engine=scripted()).run_dir
+    assert (again / "journal.jsonl").read_bytes() == (run / "journal.jsonl").read_bytes()
+
+
+def test_the_closing_lines_name_the_report(keys, scripted, capsys):
+    from modelswarms.cli.console import output
+    from modelswarms.reports.table import result_table
+
+    result = modelswarms.search(keys, engine=scripted())
+    output.print(result_table(result), soft_wrap=True)
+    assert str(result.run_dir / "report.html") in capsys.readouterr().out

@@ -362,11 +362,18 @@ def _or_none(answer: str | None) -> str:
     return "none" if answer is None else answer
 
 
+def _place(key: str) -> tuple[int, str]:
+    """Where a key stands in a configuration that is to be read: what is combined and for what comes first."""
+    first = ("base", "experts", "utility", "seed", "combine")
+    return (first.index(key) if key in first else len(first), key)
+
+
 def _reproduce(evidence: Evidence) -> Reproduce:
     """The configuration as a file that starts the same search, and what else its values depend on."""
     header = evidence.header
     changed = {key: value for key, value in header["config"].items() if key != "utility"}
-    config = {k: v for k, v in {**evidence.manifest["config"], **changed}.items() if k != "run_dir"}
+    given = {**evidence.manifest["config"], **changed}
+    config = {key: given[key] for key in sorted(given, key=_place) if key != "run_dir"}
     prints = header["fingerprints"]
     facts = [("seed", str(header["seed"]))]
     facts += [(name, str(version)) for name, version in sorted(header["versions"].items())]
