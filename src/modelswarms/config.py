@@ -47,6 +47,7 @@ class SearchConfig:
         random_search: also values as many random mixtures, with the same freedom of their sum.
         rescore: values the saved best expert once more, loaded by PEFT, and says what differs.
         seed: of everything that is drawn.
+        tracking: where else the figures go: a tracker's name, ``{kind, ...}``, or a list of such.
         run_dir: the folder of the run; by default ``runs/`` and the configuration's name.
     """
 
@@ -60,6 +61,7 @@ class SearchConfig:
     random_search: bool = False
     rescore: bool = True
     seed: int = 0
+    tracking: str | tuple[Any, ...] | Mapping[str, Any] | None = None
     run_dir: str | None = None
 
     def __post_init__(self) -> None:

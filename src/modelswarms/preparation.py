@@ -182,7 +182,7 @@ def versions() -> dict[str, str]:
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without the places of things: their contents are fingerprinted instead."""
-    kept = {k: v for k, v in config.items() if k not in ("base", "experts", "run_dir")}
+    kept = {k: v for k, v in config.items() if k not in ("base", "experts", "tracking", "run_dir")}
     if isinstance(kept["utility"], Mapping):
         kept["utility"] = {k: v for k, v in kept["utility"].items() if k not in ("data", "folder")}
     return kept

@@ -19,6 +19,7 @@ from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
 from modelswarms.runs.atomic import replace_file
 from modelswarms.swarm import Swarm, SwarmConfig
+from modelswarms.tracking import make_trackers, tracked
 from modelswarms.types import Candidate, Evaluation, Searcher
 from modelswarms.watching import Silent, Watcher
 
@@ -63,13 +64,17 @@ def search(
     settings = settings_from(config, keys)
     path = Path(settings.run_dir or "runs/search")
     RunFolder.check_free(path)
+    trackers = make_trackers(settings.tracking)
     prepared = prepare(settings, engine)
     with closing(prepared.engine):
         header = header_of(prepared)
         prepared.engine.start(prepared.space)
         prepared.check_prompts()
-        with RunFolder.create(path, prepared.manifest()) as run:
-            return _complete(prepared, run, [], [header], watch or Silent())
+        with (
+            RunFolder.create(path, prepared.manifest()) as run,
+            tracked(trackers, run, _told(header), [], watch or Silent()) as watching,
+        ):
+            return _complete(prepared, run, [], [header], watching)
 
 
 def resume(
@@ -89,13 +94,21 @@ def resume(
         records = run.journal.read()
         if records and (records[0]["kind"], records[0].get("name")) != ("constants", "run"):
             raise RunError(f"{run.journal.path}: does not begin with the run's first line; restore it from a copy.")
+        trackers = make_trackers(settings.tracking)
         prepared = prepare(settings, engine)
         with closing(prepared.engine):
             now = header_of(prepared)
             new = check_unchanged(records, now, run.path) if records else now  # it may have ended before its first line
             prepared.engine.start(prepared.space)
             prepared.check_prompts()
-            return _complete(prepared, run, records, [new] if new else [], watch or Silent())
+            with tracked(trackers, run, _told(now), records, watch or Silent()) as watching:
+                return _complete(prepared, run, records, [new] if new else [], watching)
+
+
+def _told(header: Record) -> Record:
+    """What trackers are told of a run before its figures."""
+    told = ("seed", "experts", "config", "utility", "engine", "versions")
+    return {key: header[key] for key in told}
 
 
 def _complete(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from modelswarms.reports.result import RunResult
     from modelswarms.swarm import Swarm
 
-__all__ = ["Silent", "Watcher"]
+__all__ = ["Silent", "Together", "Watcher"]
 
 
 class Watcher(Protocol):
@@ -44,3 +44,26 @@ class Silent:
     def evaluated(self, stage: str, candidate: Candidate, evaluation: Evaluation) -> None: ...
 
     def finished(self, result: RunResult) -> None: ...
+
+
+class Together:
+    """Tells several watchers, in their order."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None:
+        for watcher in self._watchers:
+            watcher.started(about, swarm)
+
+    def asked(self, stage: str, batch: Sequence[Candidate]) -> None:
+        for watcher in self._watchers:
+            watcher.asked(stage, batch)
+
+    def evaluated(self, stage: str, candidate: Candidate, evaluation: Evaluation) -> None:
+        for watcher in self._watchers:
+            watcher.evaluated(stage, candidate, evaluation)
+
+    def finished(self, result: RunResult) -> None:
+        for watcher in self._watchers:
+            watcher.finished(result)
