@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -112,8 +113,9 @@ def test_composed_weights_are_the_composed_adapters(mixture, combine):
             torch.testing.assert_close(weight, wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_limits_and_stops_are_each_rows_own(engine, mixture, prompts):
-    with engine.bind(mixture) as model:
+def test_limits_and_stops_are_each_rows_own(space, engine, prompts):
+    wild = space.coefficients([-3.0] * space.n)  # far from any expert, so that answers go on
+    with engine.bind(wild) as model:
         long = model.generate([Request(prompt, 6) for prompt in prompts[:12]])
         mixed = model.generate([Request(prompt, 1 + k % 6) for k, prompt in enumerate(prompts[:12])])
         stopped = model.generate([Request(p, 6, stop=(r.text[2],)) for p, r in zip(prompts[:12], long, strict=True)])
@@ -153,14 +155,28 @@ def test_a_released_model_is_refused(engine, prompts):
 
 def test_prompts_beyond_the_context_are_refused(engine, prompts):
     with pytest.raises(DataError, match="context of"):
-        engine.count_tokens([prompts[0] * 40])
+        engine.count_tokens([prompts[0] * 100])
     with engine.bind(None) as model, pytest.raises(EngineError, match="context of"):
         model.generate([Request(prompts[0], 100_000)])
 
 
-def test_no_chat_template_is_said(engine):
-    with engine.bind(None) as model, pytest.raises(ConfigError, match="chat template"):
-        model.render_chat([{"role": "user", "content": "hello"}])
+def test_a_chat_template_is_used_and_its_absence_is_said(space, tmp_path):
+    chat = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "3"}]
+    bare = tmp_path / "base"
+    shutil.copytree(zoo.base_path(), bare)
+    config = json.loads((bare / "tokenizer_config.json").read_text())
+    del config["chat_template"]
+    (bare / "tokenizer_config.json").write_text(json.dumps(config))
+    for base in (zoo.base_path(), bare):
+        engine = make_engine(FP32, base)
+        engine.start(space)
+        with engine.bind(None) as model:
+            if base == bare:
+                with pytest.raises(ConfigError, match="chat template"):
+                    model.render_chat(chat)
+            else:
+                assert model.render_chat(chat) == "hello3<eos>"
+        engine.close()
 
 
 def test_what_is_not_there_is_said_before_loading(space):
