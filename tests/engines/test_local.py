@@ -155,7 +155,7 @@ def test_a_released_model_is_refused(engine, prompts):
 
 def test_prompts_beyond_the_context_are_refused(engine, prompts):
     with pytest.raises(DataError, match="context of"):
-        engine.count_tokens([prompts[0] * 100])
+        engine.count_tokens([prompts[0] * 300])
     with engine.bind(None) as model, pytest.raises(EngineError, match="context of"):
         model.generate([Request(prompts[0], 100_000)])
 
