@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "check"]
 
 CAN, CANNOT = 0, 2
+WIDE = 100
+"""Columns from which on there is room for the bases' names."""
 
 app = cyclopts.App(name="experts", help="Look at experts before a search.")
 
@@ -97,7 +99,7 @@ def _cells(row: Row) -> Iterator[str]:
     yield from ("–" if value is None else f"{value:g}" for value in (row.rank, row.alpha, row.targets))
     yield row.dtype or "–"
     yield "–" if row.bytes is None else _size(row.bytes)
-    yield _tail(row.base or "–")
+    yield _tail(row.base or "–", 28 if output.width >= WIDE else 12)
 
 
 def _size(count: int) -> str:
@@ -108,7 +110,7 @@ def _size(count: int) -> str:
     return f"{size:.3g} {unit}"
 
 
-def _tail(text: str, length: int = 22) -> str:
+def _tail(text: str, length: int) -> str:
     """The end of a long name, where paths differ."""
     return text if len(text) <= length else "…" + text[1 - length :]
 

@@ -120,7 +120,7 @@ def _head_problems(adapter: Adapter, base: Path, shapes: Mapping[str, tuple[int,
                 f"changes {module}, which in this base is tied to the input embedding, "
                 "so that the change cannot be added to the weights",
                 "leave the expert out, or train it without it.",
-                "not supported",
+                "unsupported",
                 module,
             )
 

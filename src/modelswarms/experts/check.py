@@ -9,22 +9,25 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelswarms.errors import ExpertError
 from modelswarms.experts.adapter import WEIGHTS, Adapter, adapter_of, examine_folder, read_tensors
 from modelswarms.experts.base import base_shapes, check_base, fit_problems
 from modelswarms.experts.find import Found, expand, find_base, passed_over
 from modelswarms.experts.problems import Kind, Problem
-from modelswarms.experts.tensors import tensor_problems
+from modelswarms.experts.tensors import FACTOR, tensor_problems
 from modelswarms.experts.together import Combine, named_bases, together_problems
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Caution", "CheckReport", "Row", "check_experts"]
 
 OUTLIER: Final = 10
 """How many times as large (or small) as the median a norm must be to be remarked upon."""
 
-Verdict = Literal["ok", "broken", "not supported", "differs"]
+Verdict = Literal["ok", "broken", "unsupported", "differs"]
 
 
 @dataclass(frozen=True)
@@ -175,15 +178,14 @@ def _look(found: Found, error: ExpertError | None) -> _Looked:
     flat, unreadable = read_tensors(name, found.folder)
     if unreadable:
         return _Looked(row, (*problems, *unreadable))
-    row = replace(row, dtype="+".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in flat.values()})))
+    row = replace(row, **_stored(flat))
     of_tensors = tensor_problems(name, flat, config)
-    if any(problem.kind == "not supported" for problem in problems):  # strange tensors follow from the setting
-        of_tensors = [problem for problem in of_tensors if problem.kind != "not supported"]
+    if any(problem.kind == "unsupported" for problem in problems):  # strange tensors follow from the setting
+        of_tensors = [problem for problem in of_tensors if problem.kind != "unsupported"]
     if problems or of_tensors:
         return _Looked(row, (*problems, *of_tensors))
     adapter = adapter_of(name, config, flat)
-    row = replace(row, targets=len(adapter.tensors), norm=_norm(adapter))
-    return _Looked(row, (), _without_values(adapter), _digest(adapter))
+    return _Looked(replace(row, norm=_norm(adapter)), (), _without_values(adapter), _digest(adapter))
 
 
 def _told(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,6 +196,13 @@ def _told(config: Mapping[str, Any]) -> dict[str, Any]:
         "alpha": alpha if isinstance(alpha, int | float) and math.isfinite(alpha) else None,
         "base": base if isinstance(base, str) else None,
     }
+
+
+def _stored(flat: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """What the tensors say, be they right or wrong."""
+    dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in flat.values()})
+    modules = {match["module"] for match in map(FACTOR.match, flat) if match}
+    return {"dtype": "+".join(dtypes) or None, "targets": len(modules)}
 
 
 def _size(folder: Path) -> int | None:
@@ -251,7 +260,7 @@ def _as_problem(expert: str | None, field: str, error: ExpertError) -> Problem:
 
 def _judged(row: Row, problems: Sequence[Problem]) -> Row:
     kinds = {problem.kind for problem in problems if problem.expert == row.name}
-    worst: tuple[Kind, ...] = ("broken", "not supported", "differs")
+    worst: tuple[Kind, ...] = ("broken", "unsupported", "differs")
     return replace(row, verdict=next((kind for kind in worst if kind in kinds), "ok"))
 
 

@@ -10,7 +10,7 @@ from modelswarms.errors import ExpertError
 
 __all__ = ["Kind", "Problem", "first_of_each", "refuse"]
 
-Kind = Literal["broken", "not supported", "differs"]
+Kind = Literal["broken", "unsupported", "differs"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Problem:
         field: what of it is wrong: a key of its configuration, a file, or a property of its tensors.
         what: the fault, with the values.
         remedy: what mends it.
-        kind: ``broken`` files, a setting that is ``not supported``, or a value that ``differs`` from the others'.
+        kind: ``broken`` files, an ``unsupported`` setting, or a value that ``differs`` from the others'.
         value, expected: what the expert has, and what the others (or the base) have, where two values differ.
         others: how many of the experts have what is expected.
         more: how many further tensors or modules of the expert have the same fault.

@@ -39,7 +39,7 @@ def _each(name: str, flat: Mapping[str, torch.Tensor], config: Mapping[str, Any]
         match = FACTOR.match(key)
         if match is None:
             what = f"tensor {key} is not a LoRA factor"
-            yield Problem(name, "tensors", what, _remedy(key), "not supported")
+            yield Problem(name, "tensors", what, _remedy(key), "unsupported")
         else:
             pairs.setdefault(match["module"], {})[match["factor"]] = flat[key]
             yield from _values(name, key, flat[key])
@@ -53,7 +53,7 @@ def _values(name: str, key: str, tensor: torch.Tensor) -> Iterator[Problem]:
     """Whether one factor is a finite floating-point matrix in float32, in which it is combined."""
     if tensor.ndim != 2:
         what = f"{key} has {tensor.ndim} dimensions, not 2"
-        yield Problem(name, "dimensions", what, f"leave the expert out. {_ONLY}", "not supported")
+        yield Problem(name, "dimensions", what, f"leave the expert out. {_ONLY}", "unsupported")
     if not tensor.is_floating_point():
         yield Problem(name, "dtype", f"{key} is {tensor.dtype}, not floating point", _AGAIN)
     elif not tensor.float().isfinite().all():

@@ -81,7 +81,7 @@ def config_problems(name: str, config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _unsupported(name: str, key: str, value: object, why: str) -> Problem:
-    return Problem(name, key, f"{key} is {value!r}{why}", _REMEDY, "not supported", repr(value))
+    return Problem(name, key, f"{key} is {value!r}{why}", _REMEDY, "unsupported", repr(value))
 
 
 def is_targeted(module: str, targets: object) -> bool:
