@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
+from rich import box
 from rich.table import Table
 
 from modelswarms.cli.console import output
@@ -73,10 +74,11 @@ def evaluate(
 
 def _table(measured: Sequence[Measured]) -> Table:
     first = measured[0]
-    table = Table(title=f"Utility: {first.utility}, {first.examples} {first.split} examples", title_justify="left")
+    title = f"Utility: {first.utility}, {first.examples} {first.split} examples"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     headings = ["expert", "value", "95 % interval", *([f"from {first.expert}"] if len(measured) > 1 else [])]
     for heading in (*headings, "unparsed", "seconds"):
-        table.add_column(heading, justify="left" if heading == "expert" else "right")
+        table.add_column(heading, justify="left" if heading == "expert" else "right", no_wrap=heading != "expert")
     for m in measured:
         table.add_row(
             m.expert,

@@ -58,9 +58,10 @@ def _lines(result: RunResult) -> list[str]:
 
 
 def _rescored(again: Any) -> str:
-    differ, ties = again["differ"], again["near_ties"]
-    said = "every answer is the same" if not differ else f"{differ} answers differ, {ties} of them near ties"
-    return f"Loaded by PEFT, it has {again['value']:.3f} on dev ({again['dtype']}): {said} of {again['examples']}."
+    said = "every answer is the same"
+    if again["differ"]:
+        said = f"{again['differ']} of {again['examples']} answers differ, {again['near_ties']} of them near ties"
+    return f"Loaded by PEFT, it has {again['value']:.3f} on dev ({again['dtype']}): {said}."
 
 
 def _largest(coefficients: dict[str, float], count: int = 4) -> list[tuple[str, float]]:
