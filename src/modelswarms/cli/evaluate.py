@@ -78,7 +78,9 @@ def _table(measured: Sequence[Measured]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     headings = ["expert", "value", "95 % interval", *([f"from {first.expert}"] if len(measured) > 1 else [])]
     for heading in (*headings, "unparsed", "seconds"):
-        table.add_column(heading, justify="left" if heading == "expert" else "right", no_wrap=heading != "expert")
+        table.add_column(
+            heading, justify="left" if heading == "expert" else "right", no_wrap=heading != "expert", overflow="fold"
+        )
     for m in measured:
         table.add_row(
             m.expert,
