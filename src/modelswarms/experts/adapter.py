@@ -77,7 +77,7 @@ class Adapter:
         Raises:
             ExpertError: the folder is a file.
         """
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
@@ -89,7 +89,7 @@ class Adapter:
             for factor, tensor in zip("AB", self.tensors[module], strict=True):
                 flat[f"base_model.model.{module}.lora_{factor}.weight"] = tensor.contiguous()
         partial = folder / f".{WEIGHTS}.partial"
-        save_file(flat, partial, metadata={"format": "pt"})
+        partial.write_bytes(save(flat, metadata={"format": "pt"}))  # save_file's files are for their owner alone
         _settle(partial, folder / WEIGHTS)
         text = json.dumps(self._config(base_name or self.base_name), sort_keys=True, indent=2)
         partial = folder / f".{CONFIG}.partial"

@@ -147,7 +147,7 @@ def _snapshot(wanted: HubId, who: str, allow: Sequence[str], ignore: Sequence[st
         )
         return Path(place)
     except GatedRepoError:
-        why = "is gated: ask for access on its page, then set HF_TOKEN (or log in with: hf auth login)."
+        why = "is gated; ask for access on its page, then set HF_TOKEN (or log in with: hf auth login)."
     except RepositoryNotFoundError:
         why = (
             "is no folder here, and no repository on the hub that you may see; check the spelling, "
@@ -155,10 +155,13 @@ def _snapshot(wanted: HubId, who: str, allow: Sequence[str], ignore: Sequence[st
         )
     except RevisionNotFoundError:
         why = f"has no revision {wanted.revision!r}; check the part after the @."
-    except LocalEntryNotFoundError:
-        why = f"is no folder here and not in the hub's cache, and {_unreachable()}"
+    except LocalEntryNotFoundError as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            why = _answered(error.__cause__.response.status_code)
+        else:
+            why = f"is no folder here and not in the hub's cache, and {_unreachable()}"
     except HfHubHTTPError as error:
-        why = f"cannot be had: the hub answered {error.response.status_code}; try again later, or give a folder."
+        why = _answered(error.response.status_code)
     except ValueError as error:  # the hub's own idea of a name
         why = f"is no folder, and no valid hub id ({_line(error)}); {_GIVE}."
     except Exception as error:  # a transport's errors share no class with one another, nor with the hub's
@@ -166,6 +169,12 @@ def _snapshot(wanted: HubId, who: str, allow: Sequence[str], ignore: Sequence[st
             f"cannot be downloaded ({type(error).__name__}: {_line(error)}); check connection and disk, and try again."
         )
     raise ExpertError(f"{who}: {wanted} {why}")
+
+
+def _answered(status: int) -> str:
+    if status in (401, 403):
+        return f"cannot be had: the hub answered {status}; check HF_TOKEN (or log in with: hf auth login)."
+    return f"cannot be had: the hub answered {status}; try again later, or give a folder."
 
 
 def _unreachable() -> str:
