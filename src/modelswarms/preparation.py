@@ -23,7 +23,7 @@ from modelswarms.utilities import load_utility
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
 
-__all__ = ["Prepared", "check_unchanged", "header_of", "prepare"]
+__all__ = ["Prepared", "base_of", "check_unchanged", "experts_of", "header_of", "prepare"]
 
 log = logging.getLogger(__name__)
 
@@ -75,15 +75,23 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     Raises:
         WrongInputError: one of them cannot be used.
     """
-    base, base_name = (zoo.base_path(), "modelswarms-zoo/base") if config.base == "zoo" else find_base(config.base)
-    experts = zoo.expert_paths() if config.experts == "zoo" else config.experts
-    found = find_experts(experts)
+    (base, base_name), found = base_of(config), experts_of(config)
     utility, data = load_utility(config.utility, Path.cwd())
     _check_prompts(utility, data)
     engine = engine if engine is not None else make_engine(config.engine, base)
     space = ExpertSpace.load(found, base=base, combine=config.combine)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
     return Prepared(config, space, utility, data, engine, fingerprints, base_name)
+
+
+def base_of(config: SearchConfig) -> tuple[Path, str]:
+    """The base's folder, and the name that adapters made from it give it. Raises ExpertError where there is none."""
+    return (zoo.base_path(), "modelswarms-zoo/base") if config.base == "zoo" else find_base(config.base)
+
+
+def experts_of(config: SearchConfig) -> list[tuple[str, Path]]:
+    """Names and folders of the experts, in their order. Raises ExpertError where they cannot be found."""
+    return find_experts(zoo.expert_paths() if config.experts == "zoo" else config.experts)
 
 
 def _check_prompts(utility: Utility, data: DataSet) -> None:

@@ -44,6 +44,11 @@ def test_saving_leaves_other_files_alone(experts, tmp_path):
         ExpertSpace.load(experts).compose([1, 0, 0]).save(tmp_path / "mine" / "notes.txt")
 
 
+def test_who_may_read_one_file_of_an_expert_may_read_both(experts):
+    ExpertSpace.load(experts).compose([1, 0, 0]).save(experts / "mine")
+    assert (experts / "mine" / WEIGHTS).stat().st_mode == (experts / "mine" / CONFIG).stat().st_mode
+
+
 def test_saving_over_an_expert_does_not_disturb_those_that_were_read(experts):
     space = ExpertSpace.load(experts)
     space.compose([0.5, 0.5, -1]).save(experts / "ant")

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelswarms import zoo
 from modelswarms.config import SearchConfig, settings_from
 from modelswarms.datasets import DataSet
 from modelswarms.engines import make_engine, make_plan
 from modelswarms.errors import ConfigError, DataError, ExpertError
 from modelswarms.evaluator import CountingModel, score_blocks, value_of
-from modelswarms.experts import ExpertSpace, find_base, find_experts
+from modelswarms.experts import ExpertSpace, find_experts
 from modelswarms.naming import nearest
+from modelswarms.preparation import base_of, experts_of
 from modelswarms.reports.statistics import mean_interval, paired_interval
 from modelswarms.runs import RunFolder
 from modelswarms.types import Array, Example, Score, Split, Utility
@@ -89,7 +89,7 @@ def evaluate(
     wanted = [expert] if isinstance(expert, str | Path) else list(expert)
     if not wanted:
         raise ConfigError("expert: none is given; give 'base', a name, a folder, or a run.")
-    base = zoo.base_path() if settings.base == "zoo" else find_base(settings.base)[0]
+    base, _ = base_of(settings)
     folders = _folders(wanted, settings)
     utility, data = load_utility(settings.utility, Path.cwd())
     examples = _examples(data, split)
@@ -116,7 +116,7 @@ def _settings(config: SearchConfig | Mapping[str, Any] | str | Path | None, keys
 
 def _folders(wanted: Sequence[str | Path], settings: SearchConfig) -> list[Path | None]:
     """Where each expert's adapter is; None for the base alone."""
-    own = dict(find_experts(zoo.expert_paths() if settings.experts == "zoo" else settings.experts))
+    own = dict(experts_of(settings))
     return [None if given == BASE else _folder(given, own) for given in wanted]
 
 
@@ -141,7 +141,7 @@ def _space(folders: Sequence[Path | None], base: Path, settings: SearchConfig) -
     """All adapters that are asked for, each once; for the base alone, which has none, one of the configuration's."""
     found = [(str(folder), folder) for folder in dict.fromkeys(folders) if folder is not None]
     if not found:
-        found = find_experts(zoo.expert_paths() if settings.experts == "zoo" else settings.experts)[:1]
+        found = experts_of(settings)[:1]
     return ExpertSpace.load(found, base=base, combine="delta")
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from modelswarms import zoo
 from modelswarms.config import SearchConfig, load_config
 from modelswarms.errors import ConfigError, RunError
-from modelswarms.experts import Adapter, ExpertSpace, find_base, find_experts, read_adapter
-from modelswarms.preparation import current_header
+from modelswarms.experts import Adapter, ExpertSpace, read_adapter
+from modelswarms.preparation import base_of, current_header, experts_of
 from modelswarms.reports.card import model_card
 from modelswarms.reports.result import build_result
 from modelswarms.runs import RunFolder
@@ -65,7 +64,7 @@ def export(run: str | Path, out: str | Path, *, full: bool = False, dtype: Preci
         raise RunError(f"{folder.path}: nothing has a value yet; go on with 'modelswarms resume {folder.path}'.")
     config, result = load_config(None, below=manifest["config"]), build_result(records)
     over = _is_over(folder, result)
-    base, base_name = _base(config)
+    base, base_name = base_of(config)
     adapter = read_adapter("best", folder.path / "best") if over else _composed(folder.path, config, records, result)
     card = model_card(result, records, base_name, merged=full, over=over)
     partial = out.with_name(f".{out.name}.partial")
@@ -100,14 +99,9 @@ def _is_over(folder: RunFolder, result: Record) -> bool:
     return bool(saved == json.loads(json.dumps(result)) and (folder.path / "best" / "adapter_config.json").exists())
 
 
-def _base(config: SearchConfig) -> tuple[Path, str]:
-    return (zoo.base_path(), "modelswarms-zoo/base") if config.base == "zoo" else find_base(config.base)
-
-
 def _composed(path: Path, config: SearchConfig, records: Sequence[Record], result: Record) -> Adapter:
     """The best so far, from the experts, which must be those of the run."""
-    experts = zoo.expert_paths() if config.experts == "zoo" else config.experts
-    space = ExpertSpace.load(find_experts(experts), combine=config.combine)
+    space = ExpertSpace.load(experts_of(config), combine=config.combine)
     then, now = current_header(records)["fingerprints"]["experts"], space.fingerprint()["experts"]
     for name in dict.fromkeys((*then, *now)):
         if then.get(name) != now.get(name):
