@@ -1,0 +1,129 @@
+"""A hub of one's own: as much of its API as downloading a snapshot needs, over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass
+class Repository:
+    """Folders by revision; what the hub answers to who may not see it."""
+
+    revisions: dict[str, Path]
+    refusal: tuple[int, str] | None = None
+    token: str | None = None
+
+    def commit(self, revision: str) -> str | None:
+        named = {name: hashlib.sha1(name.encode()).hexdigest() for name in self.revisions}
+        return named.get(revision) or (revision if revision in named.values() else None)
+
+    def folder(self, commit: str) -> Path:
+        return next(path for name, path in self.revisions.items() if self.commit(name) == commit)
+
+
+@dataclass
+class Hub:
+    """Repositories by id, every request that was made, and files that are missing in spite of the listing."""
+
+    repositories: dict[str, Repository]
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    down: bool = False
+
+    def __enter__(self) -> Hub:
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                hub._answer(self)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def downloaded(self) -> set[str]:
+        """Paths of the files whose contents were asked for."""
+        return {
+            path.split("/resolve/")[1].partition("/")[2]
+            for how, path in self.requests
+            if how == "GET" and "/resolve/" in path
+        }
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        path = unquote(urlsplit(request.path).path)
+        self.requests.append((request.command, path))
+        if self.down:
+            return _send(request, 500, b"")
+        parts = path.strip("/").split("/")
+        parts = parts[2:] if parts[:2] == ["api", "models"] else parts
+        name, rest = "/".join(parts[:2]), parts[2:]
+        repository = self.repositories.get(name)
+        if repository is None:
+            return _send(request, 404, b"", {"X-Error-Code": "RepoNotFound"})
+        if repository.refusal and request.headers.get("Authorization") != f"Bearer {repository.token}":
+            status, code = repository.refusal
+            return _send(request, status, b"", {"X-Error-Code": code} if code else {})
+        commit = repository.commit(rest[1] if len(rest) > 1 else "main")
+        if commit is None:
+            return _send(request, 404, b"", {"X-Error-Code": "RevisionNotFound"})
+        return self._found(request, name, repository.folder(commit), commit, rest)
+
+    def _found(self, request: BaseHTTPRequestHandler, name: str, folder: Path, commit: str, rest: list[str]) -> None:
+        verb = rest[0] if rest else "revision"
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        if verb == "revision":
+            about = {"id": name, "sha": commit, "private": False, "tags": [], "downloads": 0}
+            siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
+            return _send(request, 200, json.dumps({**about, "siblings": siblings}).encode())
+        if verb == "tree":
+            listing = [
+                {
+                    "type": "file",
+                    "path": path.relative_to(folder).as_posix(),
+                    "size": path.stat().st_size,
+                    "oid": _etag(path),
+                }
+                for path in files
+            ]
+            return _send(request, 200, json.dumps(listing).encode())
+        path = folder.joinpath(*rest[2:])
+        if not path.is_file():
+            return _send(request, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
+        return _send(request, 200, path.read_bytes(), {"ETag": f'"{_etag(path)}"', "X-Repo-Commit": commit})
+
+
+def _etag(path: Path) -> str:
+    return hashlib.sha1(path.read_bytes()).hexdigest()
+
+
+def _send(request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    request.send_response(status)
+    for key, value in (headers or {}).items():
+        request.send_header(key, value)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    if request.command == "GET":
+        request.wfile.write(body)
