@@ -15,6 +15,7 @@ def result(**changes):
     whole = {
         "best": best | changes.pop("best", {}),
         "difference": {"test": 0.2, "ci": (0.1, 0.3)},
+        "random_search": None,
         "failures": 0,
         "unparsed_rate": 0.0,
         "iterations": 5,
@@ -34,6 +35,8 @@ QUIET = {
     "near ties alone": {"best": {"rescored": rescored(3, 3)}},
     "half precision rounds a little": {"best": {"rescored": rescored(2, 1, "bfloat16", -0.01)}},
     "a small gap": {"best": {"dev": 0.83}},
+    "random search is behind": {"random_search": {"dev": 0.9, "test": 0.70}},
+    "random search without test": {"random_search": {"dev": 0.9, "test": None}},
     "no patience left": {"best": {"candidate": "005-001"}, "stopped_by": "patience"},
 }
 LOUD = {
@@ -46,6 +49,7 @@ LOUD = {
     "a gap": ({"best": {"dev": 0.86}}, "0.070 worse on test than on dev"),
     "level": ({"difference": {"test": 0.02, "ci": (-0.01, 0.05)}}, "cannot be told from the best single"),
     "worse": ({"difference": {"test": -0.2, "ci": (-0.3, -0.1)}}, "worse than the best single expert: use that one"),
+    "random search is level": ({"random_search": {"dev": 0.7, "test": 0.79}}, "no better than random mixtures"),
     "no step helped": ({"best": {"candidate": "000-004"}}, "No step of the search was better"),
     "it still gained": ({"best": {"candidate": "005-001"}}, "resume it with a larger swarm.max_iterations"),
 }  # fmt: skip

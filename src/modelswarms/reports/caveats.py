@@ -96,6 +96,12 @@ def _of_comparison(result: Mapping[str, Any], header: Record) -> list[str]:
             f"The best is {best['dev'] - best['test']:.3f} worse on test than on dev: the search fitted the dev "
             "examples; more of them would help."
         )
+    random = result["random_search"]
+    if random and random["test"] is not None and random["test"] >= best["test"]:
+        found.append(
+            f"Random search has {random['test']:.3f} on test with as many evaluations, the swarm {best['test']:.3f}: "
+            "here the swarm was no better than random mixtures."
+        )
     if difference and difference["ci"] and difference["ci"][0] <= 0 <= difference["ci"][1]:
         found.append("On test, the swarm cannot be told from the best single expert: the interval includes 0.")
     elif difference and difference["test"] < 0:
