@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -146,3 +147,14 @@ def test_command_refuses_with_one_line(arguments, says, config, capsys):
     assert len(lines) == 1
     assert lines[0].startswith("error: ")
     assert says in lines[0]
+
+
+def test_experts_that_could_not_be_combined_can_be_compared(config, tmp_path, caplog):
+    """Each stands alone, so that what they call their base, or their module names, are no matter between them."""
+    other = tmp_path / "other"
+    shutil.copytree(zoo.expert_paths()["between"], other)
+    path = other / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "another/name"}))
+    one, same = evaluate(config, expert=["between", other], split="dev")
+    assert one.value == same.value
+    assert not caplog.records

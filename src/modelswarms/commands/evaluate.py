@@ -142,7 +142,8 @@ def _space(folders: Sequence[Path | None], base: Path, settings: SearchConfig) -
     found = [(str(folder), folder) for folder in dict.fromkeys(folders) if folder is not None]
     if not found:
         found = experts_of(settings)[:1]
-    return ExpertSpace.load(found, base=base, combine="delta")
+    alone = [ExpertSpace.load([one], base=base) for one in found]  # they are compared, not combined
+    return ExpertSpace(tuple(space.adapters[0] for space in alone), "delta", base, tuple(folder for _, folder in found))
 
 
 def _alone(space: ExpertSpace, folder: Path | None) -> Array | None:
