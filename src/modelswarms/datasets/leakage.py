@@ -1,0 +1,102 @@
+"""Which test examples the search has already seen: figures on them would show memory, not merit."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from modelswarms.types import Example
+
+if TYPE_CHECKING:
+    from modelswarms.datasets.reader import DataSet
+
+__all__ = ["Key", "Overlap", "key_of", "normalised", "overlap", "question_of", "without_overlap"]
+
+Key = tuple[str, tuple[str, ...]]
+
+_TYPOGRAPHY: Final = str.maketrans(
+    {**dict.fromkeys("‘’‚‛′", "'"), **dict.fromkeys("“”„‟″", '"'), **dict.fromkeys("‐‑‒–—−", "-")}
+)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Positions of the test examples that are dev examples too, ascending.
+
+    Attributes:
+        by_key: the question and its choices are those of a dev example (see :func:`key_of`).
+        reordered: the question is, and so are the choices, but in another order.
+        by_question: the question alone is; holds the two others.
+        tested: how many test examples there are.
+    """
+
+    by_key: tuple[int, ...]
+    reordered: tuple[int, ...]
+    by_question: tuple[int, ...]
+    tested: int
+
+    @property
+    def everything(self) -> bool:
+        """Whether no test example would remain without those that overlap by key."""
+        return 0 < self.tested == len(self.by_key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts, as ``result.json`` holds them."""
+        counts = {name: len(getattr(self, name)) for name in ("by_key", "reordered", "by_question")}
+        return {"test": self.tested, **counts}
+
+
+def overlap(data: DataSet) -> Overlap:
+    """The test examples of ``data`` that its dev split holds too.
+
+    Where the choices say the same in another order, the right letter is another one: such examples are
+    counted by question and as reordered, not by key.
+    """
+    by_key, reordered, by_question = (
+        _seen(data, how) for how in (key_of, lambda example: _unordered(key_of(example)), question_of)
+    )
+    return Overlap(by_key, tuple(k for k in reordered if k not in set(by_key)), by_question, tested=len(data.test))
+
+
+def without_overlap(data: DataSet, found: Overlap | None = None) -> DataSet:
+    """``data`` without the test examples that overlap by key; its fingerprint stays, since the file does."""
+    left_out = set((found or overlap(data)).by_key)
+    return replace(data, test=tuple(example for k, example in enumerate(data.test) if k not in left_out))
+
+
+def key_of(example: Example) -> Key:
+    """What makes two examples the same: the normalised question, and the normalised choices in order of their letters.
+
+    Example:
+        >>> key_of(Example("1", "Is it  so?", "A", {"A": "Yes", "B": "No"}))
+        ('is it so?', ('yes', 'no'))
+    """
+    choices = example.choices or {}
+    return question_of(example), tuple(normalised(choices[letter]) for letter in sorted(choices))
+
+
+def question_of(example: Example) -> str:
+    """The normalised question alone."""
+    return normalised(example.question)
+
+
+def normalised(text: str) -> str:
+    """The text without what does not change its meaning: case, spaces, invisible and typographic characters.
+
+    Compatible characters become one (NFKC: "ﬁ" and "fi", full-width letters), as do curled and straight quotes, and
+    dashes and hyphens. Accents stay.
+    """
+    text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)
+    text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", text.casefold()).split())
+
+
+def _seen(data: DataSet, how: Callable[[Example], Hashable]) -> tuple[int, ...]:
+    seen = {how(example) for example in data.dev}
+    return tuple(k for k, example in enumerate(data.test) if how(example) in seen)
+
+
+def _unordered(key: Key) -> Key:
+    return key[0], tuple(sorted(key[1]))
