@@ -14,8 +14,8 @@ import numpy as np
 
 from modelswarms.datasets import DataSet
 from modelswarms.engines.base import Engine
-from modelswarms.engines.plan import make_plan
 from modelswarms.errors import ModelswarmsError
+from modelswarms.plan import make_plan
 from modelswarms.runs import RunFolder
 from modelswarms.types import (
     Array,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from modelswarms import ConfigError, zoo
+from modelswarms import ConfigError, loading, zoo
 from modelswarms.engines import ENGINES, Engine, EngineConfig, local, make_engine
 from modelswarms.engines.config import DTYPES, KINDS
 
@@ -56,7 +56,7 @@ def test_the_best_device_is_taken(monkeypatch, cuda, mps, device):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     engine = local.LocalEngine(EngineConfig(), Path("nowhere"))
     assert engine.device.type == device
-    assert engine.block_tokens == local.BLOCK_TOKENS[device]
+    assert engine.block_tokens == loading.BLOCK_TOKENS[device]
     assert local.LocalEngine(EngineConfig(block_tokens=77), Path("nowhere")).block_tokens == 77
 
 
@@ -73,10 +73,10 @@ def test_auto_is_bfloat16_where_it_is_quick(monkeypatch, device, flags, dtype):
             raise FileNotFoundError
         return f"processor : 0\nflags : {flags}\n"
 
-    local._fast_bfloat16.cache_clear()
+    loading._fast_bfloat16.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_text", read)
-        found = local._dtype("auto", torch.device(device))
-    local._fast_bfloat16.cache_clear()
+        found = loading.dtype_of("auto", torch.device(device))
+    loading._fast_bfloat16.cache_clear()
     assert found == dtype
-    assert local._dtype("float16", torch.device(device)) == torch.float16
+    assert loading.dtype_of("float16", torch.device(device)) == torch.float16

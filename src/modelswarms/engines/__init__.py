@@ -2,8 +2,8 @@
 
 from modelswarms.engines.base import Engine
 from modelswarms.engines.config import EngineConfig
-from modelswarms.engines.plan import make_plan
 from modelswarms.engines.scripted import ScriptedEngine
 from modelswarms.engines.table import ENGINES, make_engine
+from modelswarms.plan import make_plan
 
 __all__ = ["ENGINES", "Engine", "EngineConfig", "ScriptedEngine", "make_engine", "make_plan"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from modelswarms.errors import ConfigError
+from modelswarms.loading import DEVICE, DTYPES
 
 __all__ = ["DTYPES", "KINDS", "EngineConfig"]
 
 KINDS: Final = ("local",)
-DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
-_DEVICE: Final = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         self._check("kind", self.kind in KINDS, " or ".join(repr(k) for k in KINDS))
-        self._check("device", bool(_DEVICE.fullmatch(str(self.device))), "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
+        self._check("device", bool(DEVICE.fullmatch(str(self.device))), "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
         self._check("dtype", self.dtype in DTYPES, " or ".join(repr(d) for d in DTYPES))
         for key in ("threads", "block_tokens"):
             value = getattr(self, key)

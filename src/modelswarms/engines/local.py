@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,14 @@ import torch
 
 from modelswarms.engines.config import EngineConfig
 from modelswarms.engines.decoding import greedy, last_logits
-from modelswarms.engines.plan import make_plan
 from modelswarms.engines.weights import ResidentWeights, Weights
 from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
 from modelswarms.experts import ExpertSpace
+from modelswarms.loading import BLOCK_TOKENS, LOADING_ERRORS, device_of, dtype_of, first_sentence, quiet
+from modelswarms.plan import make_plan
 from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model, Request, Response
 
 __all__ = ["LocalEngine", "load_base"]
-
-log = logging.getLogger(__name__)
-
-BLOCK_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
 
 PAD = 0
 """Any token will do where it is masked; the tokenizer's own may be one that the model has no row for."""
@@ -46,8 +41,8 @@ class LocalEngine:
 
     def __init__(self, config: EngineConfig, base: Path) -> None:
         self.config, self.base = config, base
-        self.device = _device(config.device)
-        self.dtype = _dtype(config.dtype, self.device)
+        self.device = device_of(config.device, "engine.device")
+        self.dtype = dtype_of(config.dtype, self.device)
         self._model: Any = None
         self._tokenizer: Any = None
         self._weights: Weights | None = None
@@ -219,24 +214,24 @@ def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any
     """Tokenizer and model, ready to answer. Raises ExpertError where they cannot be loaded."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with _quiet():
+    with quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        except _LOADING as error:
+        except LOADING_ERRORS as error:
             raise ExpertError(
-                f"base: {base} has no tokenizer that can be loaded ({_first_sentence(error)}); "
+                f"base: {base} has no tokenizer that can be loaded ({first_sentence(error)}); "
                 "copy tokenizer.json and the files that belong to it there."
             ) from error
         try:
             model, found = AutoModelForCausalLM.from_pretrained(
                 base, local_files_only=True, dtype=dtype, output_loading_info=True
             )
-        except _LOADING as error:
+        except LOADING_ERRORS as error:
             if "ignore_mismatched_sizes" in str(error):
                 raise ExpertError(
                     f"base: the weights in {base} do not have the shapes of config.json; {_COPY}"
                 ) from error
-            raise ExpertError(f"base: {base} cannot be loaded ({_first_sentence(error)}); {_COPY}") from error
+            raise ExpertError(f"base: {base} cannot be loaded ({first_sentence(error)}); {_COPY}") from error
     if found["missing_keys"]:  # transformers draws them at random, with a warning
         some = sorted(found["missing_keys"])[0]
         raise ExpertError(
@@ -245,57 +240,4 @@ def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any
     return tokenizer, model.to(device).eval().requires_grad_(False)
 
 
-_LOADING = (OSError, ValueError, KeyError, RuntimeError)
 _COPY = "copy the model again, or update transformers."
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the progress bar and the reports of transformers: what they say is said in one line, or was asked for."""
-    from transformers.utils import logging as transformers_logging
-
-    showed, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if showed:
-            transformers_logging.enable_progress_bar()
-
-
-def _first_sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text.partition(". ")[0].rstrip(".")[:200]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"engine.device: {name!r}, but torch sees {torch.cuda.device_count()} CUDA devices; {_OR}")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError(f"engine.device: 'mps', but torch sees no such device; {_OR}")
-    return device
-
-
-_OR = "give 'cpu' or 'auto', or mend the installation of torch."
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        name = "bfloat16" if device.type == "cuda" or (device.type == "cpu" and _fast_bfloat16()) else "float32"
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype
-
-
-@cache
-def _fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; where that cannot be told, it counts as no."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
-        return False
-    return bool({"avx512_bf16", "amx_bf16"} & set(flags))

@@ -11,7 +11,7 @@ from typing import Final
 
 from modelswarms.errors import ExpertError
 from modelswarms.experts.adapter import is_folder
-from modelswarms.experts.hub import fetch_adapters, fetch_base, hub_id
+from modelswarms.experts.hub import fetch_adapters, fetch_model, hub_id
 
 __all__ = ["Found", "expand", "find_base", "find_experts", "passed_over"]
 
@@ -73,7 +73,7 @@ def find_base(given: str | Path) -> tuple[Path, str]:
     """
     wanted = hub_id(given, "base")
     if wanted is not None:
-        return fetch_base(wanted), wanted.repository
+        return fetch_model(wanted), wanted.repository
     return Path(given).expanduser(), str(given)
 
 

@@ -12,14 +12,14 @@ from typing import Final
 from modelswarms.errors import ExpertError
 from modelswarms.experts.adapter import CONFIG, WEIGHTS
 
-__all__ = ["HubId", "fetch_adapters", "fetch_base", "hub_id", "is_path"]
+__all__ = ["HubId", "fetch_adapters", "fetch_model", "hub_id", "is_path"]
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 _FORM: Final = re.compile(r"(?P<repository>[^@:]+)(?:@(?P<revision>[^@:]+))?(?::(?P<subfolder>[^@:*?\[\]\\]+))?")
 _GIVE: Final = "give org/name, org/name@revision or org/name@revision:subfolder"
 
-_BASE_FILES: Final = ("model*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "merges.txt", "vocab.txt")
-_NOT_BASE: Final = ("*/*", "adapter_*", "*.bin.index.json")
+_MODEL_FILES: Final = ("model*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "merges.txt", "vocab.txt")
+_NOT_MODEL: Final = ("*/*", "adapter_*", "*.bin.index.json")
 """An adapter's files beside a base's would be taken for a part of the base when it is loaded."""
 
 
@@ -99,18 +99,20 @@ def fetch_adapters(wanted: HubId, who: str) -> Path:
     return folder
 
 
-def fetch_base(wanted: HubId) -> Path:
-    """A local folder with the base model's configuration, tokenizer and safetensors.
+def fetch_model(wanted: HubId, who: str = "base", code: bool = False) -> Path:
+    """A local folder with a model's configuration, tokenizer and safetensors, and with its code where that is wanted.
 
     Raises:
-        ExpertError: names the id and the remedy.
+        ExpertError: names what it is for, the id and the remedy.
     """
     if wanted.subfolder:
-        raise ExpertError(f"base: {wanted} names a subfolder, which a base cannot; give org/name or org/name@revision.")
-    folder = _snapshot(wanted, "base", _BASE_FILES, _NOT_BASE)
+        raise ExpertError(
+            f"{who}: {wanted} names a subfolder, but a model is a whole repository; give org/name or org/name@revision."
+        )
+    folder = _snapshot(wanted, who, (*_MODEL_FILES, *(("*.py",) if code else ())), _NOT_MODEL)
     for needed, pattern in (("config.json", "config.json"), ("model*.safetensors", "model*.safetensors")):
         if not any(folder.glob(pattern)):
-            raise ExpertError(f"base: {wanted} holds no {needed}; give a transformers model with safetensors weights.")
+            raise ExpertError(f"{who}: {wanted} holds no {needed}; give a transformers model with safetensors weights.")
     return folder
 
 
