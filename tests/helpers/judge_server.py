@@ -1,4 +1,4 @@
-"""An OpenAI-compatible service of one's own, over real HTTP, which answers as it is told to: also wrongly, or not at all."""
+"""An OpenAI-compatible service of one's own, over real HTTP, which answers as it is told to: wrongly, or not at all."""
 
 from __future__ import annotations
 

@@ -182,7 +182,9 @@ def test_the_key_is_nowhere(fault, tmp_path, caplog):
     said += "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert KEY not in said
     assert KEY.split("/")[0] not in said.replace("sk-a/very+secret", "!"), "not a part of it either"
-    assert any("tried again" in record.getMessage() for record in caplog.records) == (fault[0] in "5n" or fault == "429")
+    assert any("tried again" in record.getMessage() for record in caplog.records) == (
+        fault[0] in "5n" or fault == "429"
+    )
 
 
 def test_limits_stop_before_the_next_request_and_can_be_raised(tmp_path):
