@@ -88,11 +88,11 @@ class CountingModel:
 
     def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
         answers = self.model.loglikelihood(requests)
-        self.prompt_tokens += sum(a.tokens for a in answers)
+        self.prompt_tokens += sum(a.context_tokens + a.tokens for a in answers)
         return answers
 
-    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
-        return self.model.render_chat(messages)
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        return self.model.render_chat(messages, continue_last=continue_last)
 
 
 class Evaluator:

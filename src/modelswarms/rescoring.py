@@ -145,5 +145,5 @@ class _Margin:
         self.smallest = min([self.smallest, *(first - other for other in others[:1])])
         return answers
 
-    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
-        return self.model.render_chat(messages)
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        return self.model.render_chat(messages, continue_last=continue_last)

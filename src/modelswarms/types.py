@@ -70,13 +70,16 @@ class Request:
         prompt: the text as the model sees it (apply the chat template first, where one is wanted).
         max_new_tokens: at most so many tokens are generated; generation ends earlier at end-of-text.
         stop: generation ends when the answer contains one of these; it is cut before it.
-        special_tokens: whether the tokenizer adds its own (BOS); False after a chat template.
+        special_tokens: whether the tokenizer adds its own (BOS), where the prompt does not begin with it already.
+        truncate: a prompt that does not fit the context beside its answer loses its beginning; otherwise that is
+            an error.
     """
 
     prompt: str
     max_new_tokens: int = 10
     stop: tuple[str, ...] = ()
     special_tokens: bool = True
+    truncate: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,19 +98,38 @@ class Response:
 
 @dataclass(frozen=True)
 class LoglikelihoodRequest:
-    """How likely is ``continuation`` after ``context``?"""
+    """How likely is ``continuation`` after ``context``?
+
+    Both are encoded together, and white space at the end of the context counts as the continuation's.
+
+    Attributes:
+        context: may be empty: the continuation then begins a text, after the token that the model family begins
+            texts with (or end-of-text, where it has no other), and may have any length: what does not fit the
+            model's context is read in windows that overlap as much as they can.
+        special_tokens: whether the tokenizer adds its own (BOS), where the text does not begin with it already.
+        scores_special_tokens: with an empty context, whether they are predicted as well, which is how
+            lm-evaluation-harness reads whole texts; otherwise they are what the continuation follows.
+        truncate: a context that does not fit beside its continuation loses its beginning; otherwise that is an error.
+    """
 
     context: str
     continuation: str
+    special_tokens: bool = True
+    scores_special_tokens: bool = False
+    truncate: bool = False
 
 
 @dataclass(frozen=True)
 class Loglikelihood:
-    """Summed log-probability in nats of the continuation's tokens; whether each was the greedy choice."""
+    """Summed log-probability in nats of the continuation's tokens; whether each was the greedy choice.
+
+    ``tokens`` are the continuation's, ``context_tokens`` those before it.
+    """
 
     logprob: float
     is_greedy: bool
     tokens: int
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,8 +177,11 @@ class Model(Protocol):
         """Log-probabilities of given continuations, in the order of the requests."""
         ...
 
-    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The prompt that the model's chat template makes of ``messages`` (role, content)."""
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        """The prompt that the model's chat template makes of ``messages`` (role, content).
+
+        ``continue_last``: the last message is the beginning of the answer, not something to be answered.
+        """
         ...
 
 

@@ -28,8 +28,11 @@ class Engine(Protocol):
         """Loads the base (once) and the experts. Raises ExpertError where they do not fit."""
         ...
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Length of each text in tokens: what the batch plan sorts and packs by."""
+    def count_tokens(self, texts: Sequence[str], *, any_length: bool = False) -> list[int]:
+        """Length of each text in tokens: what the batch plan sorts and packs by.
+
+        Raises DataError for a text that the model cannot take in, unless those of ``any_length`` are counted.
+        """
         ...
 
     @property

@@ -12,7 +12,7 @@ import torch
 from modelswarms.errors import EngineError
 from modelswarms.types import Request
 
-__all__ = ["Decoded", "greedy", "last_logits"]
+__all__ = ["Decoded", "greedy", "last_logits", "run"]
 
 
 @dataclass
@@ -25,23 +25,31 @@ class Decoded:
     ended: bool = False
 
 
-def last_logits(
-    model: Any, rows: Sequence[Sequence[int]], pad: int, keep: int = 1, cache: bool = False
-) -> tuple[torch.Tensor, torch.Tensor, Any]:
-    """Logits at the last ``keep`` positions of left-padded rows, (rows, keep, vocabulary) float32.
+def run(model: Any, rows: Sequence[Sequence[int]], pad: int, **keys: Any) -> tuple[Any, torch.Tensor]:
+    """What a model, or its backbone, makes of left-padded rows; also the attention mask.
 
-    Padding is masked and positions count from each row's own first token, so a row's logits do not
-    depend on the others. Also gives the attention mask and the key-value cache.
-
-    Raises:
-        EngineError: the architecture keeps no key-value cache.
+    Padding is masked and positions count from each row's own first token, so what is computed of a row does
+    not depend on the others.
     """
     longest = max(len(row) for row in rows)
     ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows], device=model.device)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
+    return model(input_ids=ids, attention_mask=mask, position_ids=positions, **keys), mask
+
+
+def last_logits(
+    model: Any, rows: Sequence[Sequence[int]], pad: int, keep: int = 1, cache: bool = False
+) -> tuple[torch.Tensor, torch.Tensor, Any]:
+    """Logits at the last ``keep`` positions of rows, (rows, keep, vocabulary) float32; see :func:`run`.
+
+    Also gives the attention mask and the key-value cache.
+
+    Raises:
+        EngineError: the architecture keeps no key-value cache.
+    """
     kept = {"logits_to_keep": keep} if _takes_logits_to_keep(model) else {}
-    out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=cache, **kept)
+    out, mask = run(model, rows, pad, use_cache=cache, **kept)
     past = getattr(out, "past_key_values", None)
     if cache and past is None:
         raise EngineError(

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 
 from modelswarms.engines.config import EngineConfig
-from modelswarms.engines.decoding import greedy, last_logits
+from modelswarms.engines.decoding import greedy
+from modelswarms.engines.likelihood import Likelihoods
+from modelswarms.engines.texts import Texts
 from modelswarms.engines.weights import ResidentWeights, Weights
 from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
 from modelswarms.experts import ExpertSpace
@@ -47,6 +49,7 @@ class LocalEngine:
         self._tokenizer: Any = None
         self._weights: Weights | None = None
         self._bound: _BoundModel | None = None
+        self._likelihoods: Likelihoods | None = None
 
     def start(self, space: ExpertSpace) -> None:
         """Loads the base, once. Raises ExpertError where it cannot be loaded, or the experts do not fit."""
@@ -55,12 +58,12 @@ class LocalEngine:
         self._tokenizer, self._model = load_base(self.base, self.device, self.dtype)
         self._weights = ResidentWeights(self._model, space)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+    def count_tokens(self, texts: Sequence[str], *, any_length: bool = False) -> list[int]:
         """Length of each text in tokens. Raises DataError for one that the model cannot take in."""
         self._started()
-        lengths = [len(ids) for ids in self._encoded(list(texts))]
+        lengths = [len(ids) for ids in self._texts.encoded(list(texts))]
         for text, length in zip(texts, lengths, strict=True):
-            if length >= self._context:
+            if length >= self._context and not any_length:
                 raise DataError(
                     f"a prompt of {length} tokens (it begins {text[:40]!r}) does not fit the base's context of "
                     f"{self._context}; shorten it, or leave it out."
@@ -102,7 +105,7 @@ class LocalEngine:
     def close(self) -> None:
         if self._bound is not None:
             self._release(self._bound)
-        self._model = self._tokenizer = self._weights = None
+        self._model = self._tokenizer = self._weights = self._likelihoods = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -129,19 +132,13 @@ class LocalEngine:
             ends |= set(found) if isinstance(found, list | tuple) else {found}
         return {int(end) for end in ends if end is not None}
 
-    def _encoded(self, texts: list[str], special_tokens: bool = True) -> list[list[int]]:
-        if not texts:
-            return []
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special_tokens, verbose=False)["input_ids"]
-        return ids
+    @property
+    def _texts(self) -> Texts:
+        return Texts(self._tokenizer, self._context)
 
     @torch.inference_mode()
     def _generate(self, requests: Sequence[Request]) -> list[Response]:
-        rows = [self._encoded([r.prompt], r.special_tokens)[0] for r in requests]
-        for row, request in zip(rows, requests, strict=True):
-            self._check_room(len(row) + request.max_new_tokens)
-            if not row:
-                raise EngineError("a prompt has no tokens; give it at least one.")
+        rows = self._texts.prompts(requests)
         responses: list[Response | None] = [None] * len(requests)
         for block in make_plan([len(row) for row in rows], self.block_tokens):
             asked = [requests[i] for i in block]
@@ -152,29 +149,19 @@ class LocalEngine:
 
     @torch.inference_mode()
     def _loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
-        contexts = [len(ids) for ids in self._encoded([r.context for r in requests])]
-        rows = self._encoded([r.context + r.continuation for r in requests])
-        for row, length in zip(rows, contexts, strict=True):
-            self._check_room(len(row))
-            if not 0 < length < len(row):
-                raise EngineError("a context or a continuation has no tokens of its own; give both some text.")
-        answers: list[Loglikelihood | None] = [None] * len(requests)
-        for block in make_plan([len(row) for row in rows], self.block_tokens):
-            keep = max(len(rows[i]) - contexts[i] for i in block) + 1
-            logits, _, _ = last_logits(self._model, [rows[i] for i in block], PAD, keep)
-            logprobs = torch.log_softmax(logits, dim=-1)
-            for k, i in enumerate(block):
-                answers[i] = _read_off(logprobs[k], rows[i][contexts[i] :])
-        return [a for a in answers if a is not None]
+        if self._likelihoods is None or self._likelihoods.model is not self._model:
+            self._likelihoods = Likelihoods(self._model, self.block_tokens, PAD)
+        return self._likelihoods(requests, self._texts)
 
-    def _check_room(self, tokens: int) -> None:
-        if tokens > self._context:
-            raise EngineError(f"{tokens} tokens do not fit the base's context of {self._context}; shorten the prompt.")
-
-    def _render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+    def _render_chat(self, messages: Sequence[Mapping[str, str]], continue_last: bool) -> str:
         if not getattr(self._tokenizer, "chat_template", None):
             raise ConfigError(f"base: the tokenizer in {self.base} has no chat template; leave utility.chat off.")
-        text: str = self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        text: str = self._tokenizer.apply_chat_template(
+            list(messages),
+            tokenize=False,
+            add_generation_prompt=not continue_last,
+            continue_final_message=continue_last,
+        )
         return text
 
 
@@ -191,23 +178,13 @@ class _BoundModel:
     def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
         return self._held()._loglikelihood(requests)
 
-    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
-        return self._held()._render_chat(messages)
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        return self._held()._render_chat(messages, continue_last)
 
     def _held(self) -> LocalEngine:
         if self.released:
             raise EngineError("this model was released; use it inside its 'with engine.bind(...)' only.")
         return self._engine
-
-
-def _read_off(logprobs: torch.Tensor, continuation: Sequence[int]) -> Loglikelihood:
-    """Position k of ``logprobs`` predicts the token after it; the last one predicts beyond the text."""
-    window = logprobs[-len(continuation) - 1 : -1]
-    tokens = torch.tensor(continuation, device=window.device)
-    chosen = window.gather(1, tokens[:, None])[:, 0]
-    if chosen.isnan().any():
-        raise EngineError("the model's logits are not finite; these coefficients, or this dtype, overflow.")
-    return Loglikelihood(float(chosen.sum()), bool((window.argmax(1) == tokens).all()), len(continuation))
 
 
 def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model,
 __all__ = ["ScriptedEngine"]
 
 Answer = Callable[[str, Array], str]
+Logprob = Callable[[str, str, Array], float]
 
 
 class ScriptedEngine:
@@ -23,19 +24,21 @@ class ScriptedEngine:
     Args:
         answer: from a prompt and the coefficients, (n,) (all zero for the base), to the text.
         block_tokens: of the batch plan; a word counts as a token.
+        logprob: from context, continuation and coefficients to the continuation's log-probability; by default the
+            scripted answer, white space around it aside, is certain, and every other text is unlikely (-10).
     """
 
     deterministic = True
     slots = 1
 
-    def __init__(self, answer: Answer, block_tokens: int = 256) -> None:
-        self._answer, self._block_tokens = answer, block_tokens
+    def __init__(self, answer: Answer, block_tokens: int = 256, logprob: Logprob | None = None) -> None:
+        self._answer, self._block_tokens, self._logprob = answer, block_tokens, logprob
         self._space: ExpertSpace | None = None
 
     def start(self, space: ExpertSpace) -> None:
         self._space = space
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+    def count_tokens(self, texts: Sequence[str], *, any_length: bool = False) -> list[int]:
         return [len(text.split()) for text in texts]
 
     @property
@@ -48,7 +51,7 @@ class ScriptedEngine:
         if self._space is None:
             raise EngineError("the engine was not started, or was closed; call start(space) first.")
         values = np.zeros(self._space.n) if coefficients is None else self._space.coefficients(coefficients)
-        bound = _ScriptedModel(self._answer, values)
+        bound = _ScriptedModel(self._answer, self._logprob or self._certain, values)
         try:
             yield bound
         finally:
@@ -60,10 +63,14 @@ class ScriptedEngine:
     def close(self) -> None:
         self._space = None
 
+    def _certain(self, context: str, continuation: str, coefficients: Array) -> float:
+        return 0.0 if self._answer(context, coefficients).strip() == continuation.strip() else -10.0
+
 
 @dataclass
 class _ScriptedModel:
     answer: Answer
+    logprob: Logprob
     coefficients: Array
     released: bool = False
 
@@ -72,16 +79,12 @@ class _ScriptedModel:
         return [self._response(request) for request in requests]
 
     def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
-        """Certain of the scripted answer, and unlikely of everything else."""
         self._check_held()
-        said = [self.answer(request.context, self.coefficients) for request in requests]
-        return [
-            Loglikelihood(0.0 if text == r.continuation else -10.0, text == r.continuation, len(r.continuation.split()))
-            for text, r in zip(said, requests, strict=True)
-        ]
+        return [self._loglikelihood(request) for request in requests]
 
-    def render_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
-        return "".join(f"{m['role']}: {m['content']}\n" for m in messages) + "assistant:"
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        turns = [f"{m['role']}: {m['content']}" for m in messages]
+        return "\n".join(turns if continue_last else [*turns, "assistant:"])
 
     def _check_held(self) -> None:
         if self.released:
@@ -92,3 +95,9 @@ class _ScriptedModel:
         for stop in request.stop:
             text = text.split(stop)[0]
         return Response(text, len(request.prompt.split()), len(text.split()))
+
+    def _loglikelihood(self, request: LoglikelihoodRequest) -> Loglikelihood:
+        context = request.context.rstrip()
+        continuation = (request.context + request.continuation)[len(context) :]
+        logprob = self.logprob(context, continuation, self.coefficients)
+        return Loglikelihood(logprob, logprob == 0, len(continuation.split()), max(1, len(context.split())))

@@ -12,9 +12,9 @@ import numpy as np
 from modelswarms.engines.base import Engine
 from modelswarms.errors import EngineError
 from modelswarms.experts import ExpertSpace
-from modelswarms.types import Array, LoglikelihoodRequest, Model, Request
+from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model, Request
 
-__all__ = ["check_answers", "check_binding", "check_engine", "check_refusals"]
+__all__ = ["check_answers", "check_binding", "check_engine", "check_likelihoods", "check_refusals"]
 
 
 def check_engine(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> None:
@@ -41,6 +41,7 @@ def check_engine(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> 
     _promise(engine.count_tokens(list(prompts[::-1])) == lengths[::-1], "a text's length is its own")
     _promise(engine.describe() == engine.describe(), "describe gives one answer")
     check_answers(engine, space, prompts)
+    check_likelihoods(engine, space, prompts)
     check_binding(engine, space, prompts)
     check_refusals(engine, space, prompts)
     engine.close()
@@ -74,6 +75,29 @@ def check_answers(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) ->
             all(math.isclose(a.logprob, b.logprob, abs_tol=1e-2) for a, b in zip(sure, turned, strict=True)),
             "log-probabilities come in the order of the requests",
         )
+
+
+def check_likelihoods(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> None:
+    """What is predicted from what: also without a context, and where white space ends one.
+
+    Takes a started engine; arguments and Raises as :func:`check_engine`.
+    """
+    texts = [f"{prompt} Yes" for prompt in prompts]
+    with engine.bind(_corner(space)) as model:
+        whole = model.loglikelihood([LoglikelihoodRequest("", text) for text in texts])
+        _promise(all(a.logprob <= 0 and a.tokens >= 1 for a in whole), "a text may be asked for without a context")
+        spaced = model.loglikelihood([LoglikelihoodRequest(prompt + " ", "Yes") for prompt in prompts])
+        joined = model.loglikelihood([LoglikelihoodRequest(prompt, " Yes") for prompt in prompts])
+        _promise(
+            all(_alike(a, b) for a, b in zip(spaced, joined, strict=True)),
+            "white space at a context's end belongs to the continuation",
+        )
+        cut = model.loglikelihood([LoglikelihoodRequest(prompt, " Yes", truncate=True) for prompt in prompts])
+        _promise(all(_alike(a, b) for a, b in zip(cut, joined, strict=True)), "what fits is not cut")
+
+
+def _alike(one: Loglikelihood, other: Loglikelihood) -> bool:
+    return one.tokens == other.tokens and math.isclose(one.logprob, other.logprob, abs_tol=1e-2)
 
 
 def check_binding(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> None:
