@@ -1,0 +1,9 @@
+"""Services on the network: asked once, patiently, and no more than was allowed."""
+
+from modelswarms.remote.chat import Chat
+from modelswarms.remote.client import Remote
+from modelswarms.remote.config import Price, RemoteConfig, refuse_secrets
+from modelswarms.remote.service import Answer, Fault, Service
+from modelswarms.remote.waiting import Waiting
+
+__all__ = ["Answer", "Chat", "Fault", "Price", "Remote", "RemoteConfig", "Service", "Waiting", "refuse_secrets"]
