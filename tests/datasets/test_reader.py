@@ -36,7 +36,7 @@ WRONG = {
     "id is a list": ({"dev": [{**GOOD, "id": [1]}]}, r"dev\[0\]: 'id' is \[1\]"),
     "misspelt split": ({"dev": [GOOD], "tset": [GOOD]}, "unknown key 'tset'; did you mean 'test'"),
     "in test": ({"dev": [GOOD], "test": [GOOD, {}]}, r"test\[1\]: 'question'"),
-    "choices": ({"dev": [{**GOOD, "choices": ["a"]}]}, r"dev\[0\]: 'choices'"),
+    "choices": ({"dev": [{**GOOD, "choices": "a, b"}]}, r"dev\[0\]: 'choices'"),
     "not a choice": ({"dev": [{**GOOD, "choices": {"A": "x"}}]}, "none of the choices A"),
     "icl": ({"dev": [GOOD], "icl_prompt": 3}, "icl_prompt"),
     "name": ({"dev": [GOOD], "dataset": 3}, "'dataset'"),

@@ -5,12 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from modelswarms.datasets.dataset import DataSet
 from modelswarms.types import Example
-
-if TYPE_CHECKING:
-    from modelswarms.datasets.reader import DataSet
 
 __all__ = ["Key", "Overlap", "key_of", "normalised", "overlap", "question_of", "without_overlap"]
 

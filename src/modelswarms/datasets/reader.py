@@ -1,147 +1,145 @@
-"""Reads ``{"dataset": name, "dev": [...], "test": [...], "icl_prompt"?: text}``."""
+"""The one reader: whatever form the examples have, they become a data set, or an error that names what is wrong."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final
 
+from modelswarms.datasets.content import Content
+from modelswarms.datasets.csv_file import csv_content
+from modelswarms.datasets.dataset import DataSet
+from modelswarms.datasets.hub import hub_content, is_saved
+from modelswarms.datasets.items import Item, examples_of
+from modelswarms.datasets.json_file import json_content, jsonl_content
+from modelswarms.datasets.problems import Problem, refuse
+from modelswarms.datasets.source import HubData, Source, source_of
+from modelswarms.datasets.splits import arranged
 from modelswarms.errors import DataError
-from modelswarms.naming import kind_of
 from modelswarms.types import Example
 
-__all__ = ["DataSet", "read_dataset"]
+__all__ = ["Reading", "examples_from", "fingerprint_of", "read_dataset", "read_source"]
 
-_TOP = ("dataset", "dev", "test", "icl_prompt")
-_WRITE = 'write one: {"dataset": name, "dev": [...], "test": [...]}.'
-_KNOWN = ("question", "prompt", "answer", "choices", "id", "domain")
+_LINES: Final = (".jsonl", ".ndjson")
+_TABLES: Final = (".csv", ".tsv")
+_NOT_READ: Final = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as 'CSV UTF-8'."),
+    **dict.fromkeys((".parquet", ".arrow"), "give its folder as hf:FOLDER, or save it as JSON Lines."),
+    **dict.fromkeys((".gz", ".zip", ".zst"), "unpack it."),
+}
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """Examples for the search (dev) and for what is claimed afterwards (test).
+class Reading:
+    """What was read, whether a search can use it or not.
 
     Attributes:
-        fingerprint: SHA-256 of what the examples say, whatever the file's formatting.
+        data: of the items without a fault.
+        items: all of them, by split.
+        problems: what keeps a search from using the file.
     """
 
-    name: str
-    dev: tuple[Example, ...]
-    test: tuple[Example, ...] = ()
-    icl_prompt: str | None = None
-    fingerprint: str = ""
+    data: DataSet
+    items: Mapping[str, list[Item]]
+    problems: list[Problem]
 
 
-def read_dataset(path: str | Path) -> DataSet:
-    """Reads and checks a data file.
+def read_dataset(given: str | Path | Mapping[str, Any], folder: Path | None = None) -> DataSet:
+    """Reads and checks a data set.
+
+    Args:
+        given: a JSON, JSON Lines or CSV file; ``hf:org/name@revision:config``; or keys and values that say more,
+            ``{file: a.csv, fields: {question: input}, dev_size: 200}`` (docs/data.md has all of them).
+        folder: where relative files are looked for; by default the working directory.
 
     Raises:
         DataError: names the file, the item and field, and the remedy.
+        ConfigError: a key is unknown, or its value is not allowed.
+        MissingExtraError: ``hf:`` without the ``datasets`` package.
+
+    Example:
+        >>> read_dataset({"file": "exam.csv", "fields": {"answer": "label"}, "test_size": 200})  # doctest: +SKIP
     """
-    path = Path(path)
-    content = _content(path)
-    dev, test = (_examples(path, split, content.get(split, [])) for split in ("dev", "test"))
-    if not dev:
-        raise DataError(f"{path}: 'dev' holds no examples; give some, on which a search can compare candidates.")
-    icl_prompt = content.get("icl_prompt")
-    if icl_prompt is not None and not isinstance(icl_prompt, str):
-        raise DataError(f"{path}: 'icl_prompt' is {kind_of(icl_prompt)}; give a text, or leave it out.")
-    name = content.get("dataset", path.stem)
-    if not isinstance(name, str):
-        raise DataError(f"{path}: 'dataset' is {kind_of(name)}; give the data set's name.")
-    canonical = json.dumps([content.get("dev"), content.get("test", []), icl_prompt], sort_keys=True)
-    return DataSet(name, dev, test, icl_prompt, hashlib.sha256(canonical.encode()).hexdigest())
+    reading = read_source(source_of(given, folder))
+    refuse(reading.problems)
+    return reading.data
 
 
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such data file; check the path.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check what it is and who may read it.") from None
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
-            raise DataError(f"{path}: line {error.lineno} begins a second JSON value; {_WRITE}") from None
-        raise DataError(f"{path}: not valid JSON at line {error.lineno} ({error.msg}); mend the file.") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise DataError(f"{path}: not UTF-8 JSON; save it as UTF-8 text.") from None
-    except ValueError as error:
-        why = str(error).partition(";")[0]
-        raise DataError(f"{path}: holds a number that cannot be read ({why}); write it as a text.") from None
-    if not isinstance(content, dict) or "dev" not in content:
-        raise DataError(f'{path}: has no "dev"; {_WRITE}')
-    for key in content.keys() - set(_TOP):
-        meant = get_close_matches(key, [name for name in _TOP if name not in content], n=1, cutoff=0.7)
-        if meant:
-            raise DataError(f"{path}: unknown key {key!r}; did you mean {meant[0]!r}?")
-    return content
+def read_source(source: Source) -> Reading:
+    """Reads as much as can be read.
+
+    Raises:
+        DataError: nothing can.
+    """
+    content = _content(source)
+    items = dict(zip(("dev", "test"), arranged(content, source), strict=True))
+    problems = list(content.problems)
+    examples = {}
+    for split, its in items.items():
+        examples[split], faults = examples_of(its)
+        problems += faults
+    if not items["dev"] and not content.problems:
+        what = "'dev' holds no examples"
+        problems.append(Problem(source.label, "", what, "give some, on which a search can compare candidates."))
+    fingerprint = fingerprint_of(items["dev"], items["test"], content.icl_prompt)
+    name = source.name or content.name or _name(source)
+    return Reading(DataSet(name, examples["dev"], examples["test"], content.icl_prompt, fingerprint), items, problems)
 
 
-def _refuse(constant: str) -> NoReturn:
-    """NaN and Infinity, which Python reads and JSON does not know."""
-    raise ValueError(f"{constant} is not JSON")
+def examples_from(items: Sequence[Any], where: str) -> tuple[Example, ...]:
+    """The examples that items stand for, such as those of a configuration.
+
+    Args:
+        items: of keys and values.
+        where: what messages call the list.
+
+    Raises:
+        DataError: names the item and field, and the remedy.
+    """
+    examples, problems = examples_of(Item(f"{where}[{k}]", "", item, k) for k, item in enumerate(items))
+    refuse(problems)
+    return examples
 
 
-def _examples(path: Path, split: str, items: Any) -> tuple[Example, ...]:
-    if not isinstance(items, list):
-        raise DataError(f"{path}: {split!r} is {kind_of(items)}; give a list of items.")
-    examples = tuple(_example(f"{path}: {split}[{i}]", item, str(i)) for i, item in enumerate(items))
-    return _with_ids_of_their_own(examples)
+def _content(source: Source) -> Content:
+    if source.hub is not None:
+        return hub_content(source.hub, source)
+    if source.file is not None:
+        return _of_file(source.file, source)
+    contents = {split: _of_file(path, source, split) for split, path in source.files.items()}
+    splits = {split: content.splits.get(split, []) for split, content in contents.items()}
+    return Content(splits, [problem for content in contents.values() for problem in content.problems])
 
 
-def _with_ids_of_their_own(examples: tuple[Example, ...]) -> tuple[Example, ...]:
-    """Published files repeat ids; from the second on, the position is added."""
-    seen: set[str] = set()
-    unique = []
-    for position, example in enumerate(examples):
-        name = example.id if example.id not in seen else f"{example.id} (item {position})"
-        seen |= {example.id, name}
-        unique.append(replace(example, id=name))
-    return tuple(unique)
+def _of_file(path: Path, source: Source, split: str | None = None) -> Content:
+    """A file's items, by its name's ending; what has none of those that are known is read as JSON."""
+    ending = path.suffix.lower()
+    if ending in _NOT_READ and path.exists():
+        raise DataError(f"{path}: {ending} files are not read; {_NOT_READ[ending]}")
+    if is_saved(path):
+        return hub_content(HubData(str(path)), source, split)
+    if ending in _LINES:
+        return jsonl_content(path, source, split)
+    if ending in _TABLES:
+        return csv_content(path, source, split)
+    return json_content(path, source, split)
 
 
-def _example(where: str, item: Any, position: str) -> Example:
-    if not isinstance(item, dict):
-        raise DataError(f"{where} is {kind_of(item)}; give keys and values, such as question and answer.")
-    question = item.get("question", item.get("prompt"))
-    if not isinstance(question, str) or not question.strip():
-        raise DataError(f"{where}: 'question' is {question!r}; give a text that is not empty.")
-    answer, choices = item.get("answer"), item.get("choices")
-    if not (answer is None or _text_or_number(answer)):
-        raise DataError(f"{where}: 'answer' is {answer!r}; give a text or a number.")
-    answer = None if answer is None else str(answer).strip()
-    if answer == "":
-        raise DataError(f"{where}: 'answer' is empty; give the right answer.")
-    name, domain = item.get("id"), item.get("domain")
-    if not (name is None or _text_or_number(name)):
-        raise DataError(f"{where}: 'id' is {name!r}; give a text or a number, or leave it out.")
-    return Example(
-        id=position if name is None else str(name),
-        question=question,
-        answer=answer,
-        choices=_choices(where, choices, answer),
-        domain=None if domain is None else str(domain),
-        extra={key: value for key, value in item.items() if key not in _KNOWN},
-    )
+def _name(source: Source) -> str:
+    if source.hub is not None:
+        return source.hub.name.rstrip("/").rpartition("/")[2]
+    return (source.file or source.files["dev"]).stem
 
 
-def _text_or_number(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return number or isinstance(value, str)
-
-
-def _choices(where: str, choices: Any, answer: str | None) -> Mapping[str, str] | None:
-    if choices is None:
-        return None
-    texts = isinstance(choices, dict) and choices and all(isinstance(text, str) for text in choices.values())
-    if not texts:
-        raise DataError(f"{where}: 'choices' is {choices!r}; map option letters to texts.")
-    if answer not in choices:
-        raise DataError(f"{where}: 'answer' {answer!r} is none of the choices {', '.join(choices)}; mend one of them.")
-    return dict(choices)
+def fingerprint_of(dev: Sequence[Item], test: Sequence[Item], icl_prompt: str | None) -> str:
+    """SHA-256 of the items' canonical JSON, ``[dev, test, icl_prompt]``, which is never in memory whole."""
+    digest = hashlib.sha256()
+    for before, items in (("[[", dev), ("], [", test)):
+        digest.update(before.encode())
+        for k, item in enumerate(items):
+            digest.update(f"{', ' if k else ''}{json.dumps(item.content, sort_keys=True)}".encode())
+    digest.update(f"], {json.dumps(icl_prompt)}]".encode())
+    return digest.hexdigest()

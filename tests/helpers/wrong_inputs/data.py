@@ -22,6 +22,12 @@ def item(**keys: Any) -> Any:
 
 LINES = '{"question": "1 + 1?", "answer": "2"}\n{"question": \n'
 
+
+def named(name: str, content: str | bytes) -> Any:
+    """A data file under another name."""
+    return both(written(name, content), settings(utility={"kind": "exact_match", "data": name}))
+
+
 ROWS = [
     Row(
         "data-missing",
@@ -60,10 +66,120 @@ ROWS = [
         written("data.json", '{"dev": [\n{"question" "x"}]}'),
     ),
     Row(
+        "data-lines",
+        "one item a line in a file that is called .json",
+        'data.json: line 2 begins a second JSON value; write one: {"dataset": name, "dev": [...], "test": [...]}, '
+        "or name a file of one item a line .jsonl.",
+        written("data.json", f"{json.dumps(ITEM)}\n{json.dumps(ITEM)}\n"),
+    ),
+    Row(
         "data-jsonl",
         "a line of a JSONL file is not JSON",
-        'data.jsonl: line 2 begins a second JSON value; write one: {"dataset": name, "dev": [...], "test": [...]}.',
-        both(written("data.jsonl", LINES), settings(utility={"kind": "exact_match", "data": "data.jsonl"})),
+        "data.jsonl: line 2 is not valid JSON (Expecting value at column 13); mend it, or leave it out.",
+        named("data.jsonl", LINES),
+    ),
+    Row(
+        "data-jsonl-more",
+        "several lines of a JSONL file that are wrong",
+        "data.jsonl: line 2 is not valid JSON (…); mend it, or leave it out. There are 2 more: "
+        "see modelswarms data check.",
+        named("data.jsonl", LINES + '{"question": ""}\n[]\n'),
+    ),
+    Row(
+        "data-jsonl-json",
+        "a JSON document that is called .jsonl",
+        "data.jsonl: is one JSON document, not one item a line; save it as .json.",
+        named("data.jsonl", json.dumps({"dev": [ITEM]}, indent=1)),
+    ),
+    Row(
+        "data-jsonl-split",
+        "a split that nobody knows, in a JSONL file",
+        "data.jsonl: line 2: 'split' is 'holdout'; give dev or test, or say which are meant, "
+        "as {file: ..., dev: NAME, test: NAME}.",
+        named("data.jsonl", f"{json.dumps({**ITEM, 'split': 'dev'})}\n{json.dumps({**ITEM, 'split': 'holdout'})}\n"),
+    ),
+    Row(
+        "data-jsonl-no-split",
+        "a line that names no split where others do",
+        "data.jsonl: line 2 has no 'split'; give dev or test, as the others do.",
+        named("data.jsonl", f"{json.dumps({**ITEM, 'split': 'dev'})}\n{json.dumps(ITEM)}\n"),
+    ),
+    Row(
+        "data-jsonl-train",
+        "a JSONL file of train items alone",
+        "data.jsonl: no item is of split dev (there are: 'train'); say which is meant, as {file: ..., dev: NAME}.",
+        named("data.jsonl", f"{json.dumps({**ITEM, 'split': 'train'})}\n"),
+    ),
+    Row(
+        "data-csv-cp1252",
+        "a table that a spreadsheet saved in its own encoding",
+        "data.csv: not UTF-8 at line 3 (byte 0xFC after 'Was ist gr'); save it as 'CSV UTF-8' in the spreadsheet, "
+        "or as UTF-8 text.",
+        named("data.csv", "question,answer\n1 + 1?,2\nWas ist grün?,Gras\n".encode("cp1252")),
+    ),
+    Row(
+        "data-csv-utf16",
+        "a table in UTF-16",
+        "data.csv: is UTF-16, not UTF-8; save it as 'CSV UTF-8' in the spreadsheet, or as UTF-8 text.",
+        named("data.csv", "question\tanswer\n1 + 1?\t2\n".encode("utf-16")),
+    ),
+    Row(
+        "data-csv-empty",
+        "an empty table",
+        "data.csv: is empty; write a header, such as question,answer, and a row an example.",
+        named("data.csv", "\n"),
+    ),
+    Row(
+        "data-csv-header",
+        "a table without a column for the question",
+        "data.csv: has no column 'question' (columns: text, label); name it in the first line, or say which is meant, "
+        "as {file: ..., fields: {question: NAME}}.",
+        named("data.csv", "text,label\n1 + 1?,2\n"),
+    ),
+    Row(
+        "data-csv-twice",
+        "a table with two columns of one name",
+        "data.csv: has two columns 'answer'; give one of them another name.",
+        named("data.csv", "question,answer,Answer\n1 + 1?,2,2\n"),
+    ),
+    Row(
+        "data-csv-cells",
+        "a row of a table with a comma too many",
+        'data.csv: line 3 has 3 cells, the header 2; put texts with delimiters or line ends in quotes ("), '
+        'and quotes in texts twice ("").',
+        named("data.csv", "question,answer\n1 + 1?,2\nOne, two or three?,2\n"),
+    ),
+    Row(
+        "data-csv-quotes",
+        "a quoted text that never ends",
+        "data.csv: line 3 is no row of cells (unexpected end of data); put texts with delimiters or line ends in "
+        'quotes ("), and quotes in texts twice ("").',
+        named("data.csv", 'question,answer\n1 + 1?,2\n"How many?,3\n2 + 2?,4\n'),
+    ),
+    Row(
+        "data-csv-choices",
+        "choices in a table that are not JSON",
+        "data.csv: line 2: 'choices' is 'red|blue'; give JSON, such as [\"red\", \"blue\"], "
+        "or a column for each of A, B, ….",
+        named("data.csv", "question,choices,answer\nWhich?,red|blue,A\n"),
+    ),
+    Row(
+        "data-csv-answer",
+        "an answer in a table that is empty",
+        "data.csv: line 3: 'answer' is empty; give the right answer.",
+        named("data.csv", "question,answer\n1 + 1?,2\n2 + 2?,\n"),
+    ),
+    Row(
+        "data-nul",
+        "a NUL byte in the data",
+        "data.jsonl: holds a NUL byte at line 1, so it is no UTF-8 text; save it as UTF-8 text.",
+        named("data.jsonl", b'{"question": "1 + 1?\0", "answer": "2"}\n'),
+    ),
+    Row(
+        "data-xlsx",
+        "a spreadsheet's own file",
+        "data.xlsx: .xlsx files are not read; save the sheet as 'CSV UTF-8'.",
+        named("data.xlsx", b"PK"),
     ),
     Row(
         "data-utf16",
@@ -163,15 +279,33 @@ ROWS = [
     ),
     Row(
         "data-choices",
-        "choices that are a list",
-        "data.json: dev[1]: 'choices' is ['1', '2']; map option letters to texts.",
-        item(choices=["1", "2"]),
+        "choices that are one text",
+        "data.json: dev[1]: 'choices' is '1 or 2'; give a list of texts, or map option letters to texts.",
+        item(choices="1 or 2"),
     ),
     Row(
         "data-answer-no-choice",
         "an answer that is none of the choices",
         "data.json: dev[1]: 'answer' 'C' is none of the choices A, B; mend one of them.",
         item(answer="C", choices={"A": "1", "B": "2"}),
+    ),
+    Row(
+        "data-answer-unclear",
+        "an answer that is one choice's text and the place of another",
+        "data.json: dev[1]: 'answer' '1' may mean any of the choices A, B; give the letter.",
+        item(answer="1", choices=["1", "2"]),
+    ),
+    Row(
+        "data-answer-twice",
+        "an answer that is the text of two choices",
+        "data.json: dev[1]: 'answer' 'yes' may mean any of the choices A, C; give the letter.",
+        item(answer="yes", choices=["yes", "no", "yes"]),
+    ),
+    Row(
+        "data-choices-many",
+        "more choices than letters",
+        "data.json: dev[1]: 'choices' holds 27 texts; give at most 26, or map names of your own to them.",
+        item(answer="1", choices=[str(k) for k in range(27)]),
     ),
     Row(
         "data-name",
