@@ -23,7 +23,7 @@ import numpy as np
 
 from modelswarms import ExpertSpace, search, zoo
 from modelswarms.engines import EngineConfig, make_engine
-from modelswarms.evaluator import score_blocks
+from modelswarms.scoring import score_blocks
 from modelswarms.types import Model, Request, Response
 from modelswarms.utilities import load_utility
 from seeds import markdown

@@ -117,3 +117,26 @@ def test_keys_of_another_kind_replace_a_group(tmp_path: Path) -> None:
     other = settings_from(tmp_path / "c.yaml", {"utility": keys})
     assert {key: other.utility[key] for key in ("kind", "target", "data")} == keys
     assert "max_new_tokens" not in other.utility
+
+
+def test_a_utilitys_name_and_keys_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.json").touch()
+    there = str(tmp_path / "f.json")
+    named = {"kind": "nlgraph", "data": there}
+    assert load_config(None, {"utility": "nlgraph", "utility.data": "f.json"}).utility == named
+    path = write(tmp_path, "utility: nlgraph\n")
+    assert load_config(path, {"utility.data": "f.json"}).utility == named
+    own = load_config(None, {"utility": "mine:f", "utility.data": "f.json"}).utility
+    assert own == {"kind": "function", "target": "mine:f", "data": there, "folder": str(tmp_path)}
+
+
+def test_places_of_parts_are_seen_from_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.json").touch()
+    (tmp_path / "s.json").touch()
+    parts = "[{kind: exact_match, data: a.json, few_shot: s.json}, 'mine:f', zoo]"
+    utility = load_config(write(tmp_path, f"utility: {{kind: multi_task, parts: {parts}}}\n")).utility
+    first, own, named = utility["parts"]
+    assert first == {"kind": "exact_match", "data": str(tmp_path / "a.json"), "few_shot": str(tmp_path / "s.json")}
+    assert own == {"kind": "function", "target": "mine:f", "folder": str(tmp_path)}
+    assert named == "zoo"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal
 
 import yaml
 
+from modelswarms.datasets import anchored_source
 from modelswarms.engines.config import EngineConfig
 from modelswarms.errors import ConfigError
 from modelswarms.experts.hub import is_path
 from modelswarms.naming import kind_of, nearest
+from modelswarms.settings import arguments, build, key_names, plain
 from modelswarms.swarm import PRESETS, SwarmConfig
+from modelswarms.utilities.table import PLACES
 
 __all__ = [
     "SearchConfig",
@@ -28,8 +30,10 @@ __all__ = [
     "to_mapping",
 ]
 
-T = TypeVar("T")
 Experts = str | tuple[str, ...] | Mapping[str, str]
+
+_NAMED_GROUPS: Final = {"swarm": "preset", "utility": "kind"}
+"""Groups that a name may stand for, and the key in which the group has it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class SearchConfig:
     Attributes:
         base: folder (or hub id) of the base model, or ``zoo``.
         experts: a folder of adapter folders, a list of folders, a mapping of names to folders, or ``zoo``.
-        utility: a name, ``module:attribute``, or ``{kind, data, ...}``.
+        utility: a name, a kind, ``module:attribute``, or ``{kind, data, ...}``.
         combine: ``delta`` adds the experts' weight changes exactly; ``factors`` adds A and B apart, as published.
         swarm: the search itself; ``preset`` names the values to start from.
         engine: how the model answers.
@@ -114,12 +118,12 @@ def config_from_mapping(mapping: Mapping[str, Any]) -> SearchConfig:
     mapping = dict(mapping)
     if "swarm" in mapping:
         mapping["swarm"] = _swarm(mapping["swarm"])
-    return _build(SearchConfig, mapping, "")
+    return build(SearchConfig, mapping, suggestion=_suggestion)
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """Nested plain values of a configuration, as ``run.yaml`` holds them."""
-    return {f.name: _plain(getattr(config, f.name)) for f in fields(config)}
+    return dict(plain(config))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -160,8 +164,9 @@ class _EachKeyOnce(yaml.SafeLoader):
 def nested_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:
     """``{"swarm.inertia": "0.2"}`` as ``{"swarm": {"inertia": 0.2}}``."""
     nested: dict[str, Any] = {}
-    if "swarm" in overrides and any(key.startswith("swarm.") for key in overrides):  # a preset, and keys over it
-        overrides = {("swarm.preset" if key == "swarm" else key): text for key, text in overrides.items()}
+    for group, inner in _NAMED_GROUPS.items():  # a preset, or a utility's name, and keys over it
+        if group in overrides and any(key.startswith(f"{group}.") for key in overrides):
+            overrides = {(f"{group}.{inner}" if key == group else key): text for key, text in overrides.items()}
     for dotted, text in overrides.items():
         *parents, leaf = dotted.replace("-", "_").split(".")
         level = nested
@@ -185,14 +190,32 @@ def anchored(mapping: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             out[key] = _anchored_paths(out[key], folder)
     if isinstance(out.get("run_dir"), str):
         out["run_dir"] = str(folder / Path(out["run_dir"]).expanduser())
-    utility = out.get("utility")
-    if isinstance(utility, Mapping):
-        utility = {k: _anchored_paths(v, folder) if k == "data" else v for k, v in utility.items()}
-        if "folder" not in utility and utility.get("kind") == "function":
-            utility["folder"] = str(folder)
-        out["utility"] = utility
-    elif isinstance(utility, str) and ":" in utility and not utility.endswith(".json"):
-        out["utility"] = {"kind": "function", "target": utility, "folder": str(folder)}
+    if "utility" in out:
+        out["utility"] = _anchored_utility(out["utility"], folder)
+    return out
+
+
+def _anchored_utility(utility: Any, folder: Path) -> Any:
+    """A utility with its files and its own code seen from ``folder``, and so are those of its parts."""
+    if isinstance(utility, str) and ":" in utility and not utility.endswith(".json"):
+        return {"kind": "function", "target": utility, "folder": str(folder)}
+    if not isinstance(utility, Mapping):
+        return utility
+    out = dict(utility)
+    if isinstance(out.get("kind"), str) and ":" in out["kind"]:  # --utility module:attribute --utility.data my.json
+        out |= {"kind": "function", "target": out["kind"]}
+    if out.get("kind") == "function":
+        out.setdefault("folder", str(folder))
+    if "data" in out:
+        out["data"] = anchored_source(out["data"], folder)
+    for key in PLACES:
+        if isinstance(out.get(key), str | Path):
+            out[key] = _anchored_paths(out[key], folder)
+    parts = out.get("parts")
+    if isinstance(parts, Mapping):
+        out["parts"] = {name: _anchored_utility(part, folder) for name, part in parts.items()}
+    elif isinstance(parts, list | tuple):
+        out["parts"] = [_anchored_utility(part, folder) for part in parts]
     return out
 
 
@@ -214,8 +237,8 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     out = dict(below)
     for key, value in above.items():
         old = out.get(key)
-        if isinstance(value, Mapping) and key == "swarm" and isinstance(old, str):
-            old = {"preset": old}
+        if isinstance(value, Mapping) and key in _NAMED_GROUPS and isinstance(old, str):
+            old = {_NAMED_GROUPS[key]: old}
         if isinstance(old, Mapping) and isinstance(value, Mapping) and not _of_another_kind(old, value):
             value = overlaid(old, value)
         out[key] = value
@@ -241,91 +264,15 @@ def _swarm(value: Any) -> SwarmConfig:
     if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"swarm.preset: unknown preset {name!r}; {nearest(str(name), PRESETS)}")
     given = {k: v for k, v in keys.items() if k != "preset"}
-    return replace(PRESETS[name], **_arguments(SwarmConfig, given, "swarm.", extra=("preset",)))
+    keys_here = [f"swarm.{key}" for key in ("preset", *key_names(SwarmConfig))]
+    return replace(
+        PRESETS[name], **arguments(SwarmConfig, given, "swarm.", lambda key: nearest(f"swarm.{key}", keys_here))
+    )
 
 
-def _build(cls: type[T], mapping: Mapping[str, Any], prefix: str) -> T:
-    if not isinstance(mapping, Mapping):
-        group = prefix.rstrip(".")
-        raise ConfigError(f"{group}: {mapping!r} is not keys and values; write {group}: {{key: value}}.")
-    return cls(**_arguments(cls, mapping, prefix))
-
-
-def _arguments(cls: type, mapping: Mapping[str, Any], prefix: str, extra: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Constructor arguments from plain values, each of the declared type."""
-    hints = get_type_hints(cls)
-    known = [f.name for f in fields(cls)]
-    for key in mapping:
-        if key not in known:
-            raise ConfigError(f"unknown key '{prefix}{key}'; {_suggestion(str(key), (*known, *extra), prefix)}")
-    return {key: _typed(value, hints[key], prefix + key) for key, value in mapping.items()}
-
-
-def _suggestion(key: str, known: tuple[str, ...], prefix: str) -> str:
-    """The nearest key here, or the group that a key given at the top belongs to."""
-    if not prefix:
-        for group, cls in (("swarm", SwarmConfig), ("engine", EngineConfig)):
-            if key in {f.name for f in fields(cls)}:
-                return f"did you mean '{group}.{key}'?"
-    return nearest(prefix + key, [prefix + name for name in known])
-
-
-def _typed(value: Any, hint: Any, key: str) -> Any:
-    """``value`` as the type that ``hint`` asks for, or a ConfigError that names the key."""
-    if is_dataclass(hint) and isinstance(hint, type):
-        return value if isinstance(value, hint) else _build(hint, value, key + ".")
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    for option in options:
-        fits, converted = _fits(value, option)
-        if fits:
-            return converted
-    raise ConfigError(f"{key}: {value!r} is not allowed; give {' or '.join(_described(o) for o in options)}.")
-
-
-def _fits(value: Any, hint: Any) -> tuple[bool, Any]:
-    origin = get_origin(hint) or hint
-    if origin is Literal:
-        return value in get_args(hint), value
-    if hint is type(None):
-        return value is None, None
-    if hint is bool:
-        return isinstance(value, bool), value
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool), value
-    if hint is float:
-        return _as_float(value)
-    if origin is tuple:
-        ok = isinstance(value, list | tuple) and all(isinstance(v, str | Path) for v in value)
-        return ok, tuple(str(v) for v in value) if ok else value
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return isinstance(value, Mapping), dict(value) if isinstance(value, Mapping) else value
-    if hint is str:
-        return isinstance(value, str | Path), str(value)
-    return isinstance(value, origin), value
-
-
-def _as_float(value: Any) -> tuple[bool, Any]:
-    if isinstance(value, str) and "e" in value.lower():  # YAML 1.1 reads 1e-3 as a text
-        try:
-            return True, float(value)
-        except ValueError:
-            return False, value
-    ok = isinstance(value, int | float) and not isinstance(value, bool)
-    return ok, float(value) if ok else value
-
-
-def _described(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return " or ".join(repr(a) for a in get_args(hint))
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
-    if hint in words:
-        return words[hint]
-    return "a list of texts" if (get_origin(hint) or hint) is tuple else "keys and values"
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return to_mapping(value)
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value
+def _suggestion(key: str) -> str:
+    """The nearest key, or the group that a key given at the top belongs to."""
+    for group, cls in (("swarm", SwarmConfig), ("engine", EngineConfig)):
+        if key in key_names(cls):
+            return f"did you mean '{group}.{key}'?"
+    return nearest(key, key_names(SearchConfig))

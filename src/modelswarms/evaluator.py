@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
 from modelswarms.engines.base import Engine
-from modelswarms.errors import ModelswarmsError
-from modelswarms.plan import make_plan
+from modelswarms.errors import ModelswarmsError, SearchFailedError
 from modelswarms.runs import RunFolder
-from modelswarms.types import (
-    Array,
-    Candidate,
-    Evaluation,
-    Example,
-    Loglikelihood,
-    LoglikelihoodRequest,
-    Model,
-    Request,
-    Response,
-    Score,
-    Split,
-    Utility,
-)
+from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
+from modelswarms.types import Array, Candidate, Evaluation, Example, Score, Split, Utility
+from modelswarms.utilities.abilities import usage_of, with_constants
 
-__all__ = ["ATTEMPTS", "CountingModel", "Evaluator", "StageTimes", "score_blocks", "value_of"]
+__all__ = ["ATTEMPTS", "Evaluator"]
 
 log = logging.getLogger(__name__)
 
@@ -41,58 +26,6 @@ ATTEMPTS = 2
 
 Record = dict[str, Any]
 Blocks = tuple[tuple[int, ...], ...]
-
-
-@dataclass
-class StageTimes:
-    """Seconds and tokens, by stage; they live beside the journal, never in it."""
-
-    stages: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(stage, seconds=time.perf_counter() - began)
-
-    def summary(self) -> dict[str, Any]:
-        """Totals beside the stages: ``seconds``, ``tokens``, ``stages``."""
-        amounts = self.stages.values()
-        return {
-            "seconds": sum(a.get("seconds", 0) for a in amounts),
-            "tokens": sum(a.get("prompt_tokens", 0) + a.get("new_tokens", 0) for a in amounts),
-            "stages": self.stages,
-        }
-
-    def add(self, stage: str, **amounts: float) -> None:
-        totals = self.stages.setdefault(stage, {})
-        for name, amount in amounts.items():
-            totals[name] = totals.get(name, 0) + amount
-
-
-@dataclass
-class CountingModel:
-    """The bound model, counting what passes through it."""
-
-    model: Model
-    prompt_tokens: int = 0
-    new_tokens: int = 0
-
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
-        responses = self.model.generate(requests)
-        self.prompt_tokens += sum(r.prompt_tokens for r in responses)
-        self.new_tokens += sum(r.new_tokens for r in responses)
-        return responses
-
-    def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
-        answers = self.model.loglikelihood(requests)
-        self.prompt_tokens += sum(a.context_tokens + a.tokens for a in answers)
-        return answers
-
-    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
-        return self.model.render_chat(messages, continue_last=continue_last)
 
 
 class Evaluator:
@@ -123,6 +56,7 @@ class Evaluator:
         self._by_weights: dict[tuple[str, bytes], Record] = {}
         self._failures: dict[tuple[str, str], list[Record]] = {}
         self._plans: dict[str, Blocks] = {}
+        self._constants: dict[str, float] | None = None
         known = list(known)
         for record in known:
             self._remember(record)
@@ -132,9 +66,33 @@ class Evaluator:
         """Fixes the batch plan of a split, once for the whole run."""
         if split in self._plans:
             return
-        lengths = self.engine.count_tokens([self.utility.prompt(e) for e in self._examples(split)])
-        blocks = make_plan(lengths, self.engine.block_tokens)
+        blocks = plan_of(self.engine, self.utility, self._examples(split))
         self._append({"kind": "plan", "split": split, "blocks": [list(b) for b in blocks]})
+
+    def calibrate(self, experts: Sequence[Candidate]) -> None:
+        """Gives the utility the constants that it needs: the journal's, or else those of the starting experts.
+
+        Raises:
+            SearchFailedError: they could not be measured.
+        """
+        if not needs_constants(self.utility):
+            return
+        if self._constants is None:
+            self.prepare("dev")
+            values = measured_constants(
+                self.utility,
+                self.engine,
+                self.data.dev,
+                self._plans["dev"],
+                [candidate.coefficients for candidate in experts],
+                self.times,
+            )
+            self._append({"kind": "constants", "name": "utility", "values": values})
+        self.utility = with_constants(self.utility, self._constants or {})
+
+    def write_times(self) -> None:
+        """Puts what was spent so far into the run's ``timing.json``."""
+        self.run.write_json("timing.json", self.times.summary(usage_of(self.utility)))
 
     def evaluate(self, batch: Sequence[Candidate], split: Split = "dev", stage: str = "search") -> Iterator[Evaluation]:
         """One evaluation a candidate, as they finish; each is in the journal before it is yielded.
@@ -171,8 +129,8 @@ class Evaluator:
         for attempt in range(done + 1, done + ATTEMPTS + 1):
             try:
                 scores = self._scores(candidate.coefficients, split, stage)
-                value = value_of(self.utility, scores)
-            except (KeyboardInterrupt, SystemExit):
+                record = self._record(candidate, split, scores, attempt)
+            except SearchFailedError:  # a utility's word that the run cannot go on, such as a limit that is reached
                 raise
             except Exception as error:  # whatever an engine or a user's utility raises is this evaluation's failure
                 reason = str(error) if isinstance(error, ModelswarmsError) else f"{type(error).__name__}: {error}"
@@ -180,7 +138,6 @@ class Evaluator:
                 self._append({"kind": "failure", **_identity(candidate), "split": split, "attempt": attempt,
                               "reason": reason})  # fmt: skip
                 continue
-            record = self._record(candidate, split, value, scores, attempt)
             self._append(record)
             return _evaluation(record)
         return _failed(candidate, split, reason)
@@ -194,9 +151,9 @@ class Evaluator:
         self.times.add(stage, prompt_tokens=model.prompt_tokens, new_tokens=model.new_tokens, examples=len(examples))
         return scores
 
-    def _record(
-        self, candidate: Candidate, split: Split, value: float, scores: Sequence[Score], attempt: int
-    ) -> Record:
+    def _record(self, candidate: Candidate, split: Split, scores: Sequence[Score], attempt: int) -> Record:
+        examples = self._examples(split)
+        value, parts = value_of(self.utility, examples, scores), parts_of(self.utility, examples, scores)
         record = {
             "kind": "evaluation",
             **_identity(candidate),
@@ -207,9 +164,10 @@ class Evaluator:
             "answers": [s.answer for s in scores],
             "unparsed": sum(not s.parsed for s in scores),
             "attempt": attempt,
+            **({} if parts is None else {"parts": parts}),
         }
         if split == "test" or self.keep(candidate, value):
-            texts = [{"id": e.id, "response": s.response} for e, s in zip(self._examples(split), scores, strict=True)]
+            texts = [{"id": e.id, "response": s.response} for e, s in zip(examples, scores, strict=True)]
             record["responses"] = self.run.write_responses(texts)
         return record
 
@@ -233,6 +191,8 @@ class Evaluator:
             self._by_weights.setdefault((split, weights), record)
         elif kind == "failure":
             self._failures.setdefault((record["candidate"], split), []).append(record)
+        elif kind == "constants" and record["name"] == "utility":
+            self._constants = record["values"]
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test
@@ -254,32 +214,6 @@ def _unsettled(records: Sequence[Record]) -> frozenset[tuple[str, str]]:
     return frozenset((r["candidate"], r["split"]) for r in tail) if len(batches) > 1 else frozenset()
 
 
-def score_blocks(
-    utility: Utility, examples: Sequence[Example], blocks: Sequence[Sequence[int]], model: Model
-) -> list[Score]:
-    """Scores of all examples, in their order, asked for block by block of the plan.
-
-    Raises:
-        ValueError: the utility gave another number of scores than there are examples.
-    """
-    scores: list[Score | None] = [None] * len(examples)
-    for block in blocks:
-        got = utility.score([examples[i] for i in block], model)
-        if len(got) != len(block):
-            raise ValueError(f"utility {utility.name} gave {len(got)} scores for {len(block)} examples")
-        for i, score in zip(block, got, strict=True):
-            scores[i] = score
-    return [s for s in scores if s is not None]
-
-
-def value_of(utility: Utility, scores: Sequence[Score]) -> float:
-    """The utility's value. Raises ValueError where it is not finite."""
-    value = float(utility.aggregate([s.value for s in scores]))
-    if not math.isfinite(value):
-        raise ValueError(f"utility {utility.name} aggregated to {value}")
-    return value
-
-
 def _identity(candidate: Candidate) -> Record:
     return {
         "candidate": candidate.id,
@@ -298,6 +232,7 @@ def _evaluation(record: Record) -> Evaluation:
         answers=tuple(record["answers"]),
         unparsed=record["unparsed"],
         bounds=record["bounds"],
+        parts=record.get("parts"),
     )
 
 

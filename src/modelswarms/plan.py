@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 __all__ = ["make_plan"]
 
 
-def make_plan(lengths: Sequence[int], block_tokens: int) -> tuple[tuple[int, ...], ...]:
+def make_plan(
+    lengths: Sequence[int], block_tokens: int, groups: Sequence[Hashable] | None = None
+) -> tuple[tuple[int, ...], ...]:
     """Blocks of example indices, of like length, each at most ``block_tokens`` once padded.
 
     Args:
         lengths: tokens of each example.
         block_tokens: longest length times number of examples that a block may reach; a single example
             may exceed it.
+        groups: what each example belongs to; no block holds examples of two groups.
 
     Returns:
-        Every index once, sorted by length, ties by index.
+        Every index once, sorted by group in the order of the groups' first examples, then by length, ties by index.
     """
     if block_tokens < 1:
         raise ValueError(f"block_tokens: {block_tokens} is not allowed; give a whole number above 0.")
+    kinds = [None] * len(lengths) if groups is None else list(groups)
+    first = {group: place for place, group in reversed(list(enumerate(kinds)))}
     blocks: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+    for index in sorted(range(len(lengths)), key=lambda i: (first[kinds[i]], lengths[i], i)):
         longest = max(1, lengths[index])
-        if blocks and longest * (len(blocks[-1]) + 1) <= block_tokens:
+        fits = bool(blocks) and longest * (len(blocks[-1]) + 1) <= block_tokens
+        if fits and kinds[blocks[-1][-1]] == kinds[index]:
             blocks[-1].append(index)
         else:
             blocks.append([index])

@@ -19,6 +19,7 @@ from modelswarms.experts import ExpertSpace, find_base, find_experts
 from modelswarms.naming import kind_of
 from modelswarms.types import Utility
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.table import PLACES
 
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
@@ -191,8 +192,19 @@ def versions() -> dict[str, str]:
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without the places of things: their contents are fingerprinted instead."""
     kept = {k: v for k, v in config.items() if k not in ("base", "experts", "tracking", "run_dir")}
-    if isinstance(kept["utility"], Mapping):
-        kept["utility"] = {k: v for k, v in kept["utility"].items() if k not in ("data", "folder")}
+    return {**kept, "utility": _portable_utility(kept["utility"])}
+
+
+def _portable_utility(utility: Any) -> Any:
+    if isinstance(utility, list | tuple):
+        return [_portable_utility(part) for part in utility]
+    if not isinstance(utility, Mapping):
+        return utility
+    kept = {k: v for k, v in utility.items() if not (k in ("data", "folder") or (k in PLACES and isinstance(v, str)))}
+    if isinstance(kept.get("parts"), Mapping):
+        kept["parts"] = {name: _portable_utility(part) for name, part in kept["parts"].items()}
+    elif "parts" in kept:
+        kept["parts"] = _portable_utility(kept["parts"])
     return kept
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from modelswarms.engines.base import Engine
 from modelswarms.errors import ModelswarmsError
-from modelswarms.evaluator import CountingModel, StageTimes, score_blocks, value_of
 from modelswarms.experts import ExpertSpace
 from modelswarms.preparation import Prepared
 from modelswarms.runs import RunFolder
+from modelswarms.scoring import CountingModel, StageTimes, score_blocks, value_of
 from modelswarms.types import (
     Candidate,
     Example,
@@ -87,7 +87,7 @@ def _rescored(
     finally:
         engine.close()
     times.add("rescored", prompt_tokens=model.prompt_tokens, new_tokens=model.new_tokens, examples=len(examples))
-    value = value_of(utility, scores)
+    value = value_of(utility, examples, scores)
     return {
         "value": value,
         "difference": value - journal["value"],

@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms.baselines import Freedom, RandomSearch
 from modelswarms.config import SearchConfig, load_config, settings_from
 from modelswarms.errors import RunError, SearchFailedError
-from modelswarms.evaluator import Evaluator, StageTimes
+from modelswarms.evaluator import Evaluator
 from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
 from modelswarms.reports.card import model_card
 from modelswarms.reports.result import RunResult, build_result
 from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
 from modelswarms.runs.atomic import replace_file
+from modelswarms.scoring import StageTimes
 from modelswarms.swarm import Swarm, SwarmConfig
 from modelswarms.tracking import make_trackers, tracked
 from modelswarms.types import Candidate, Evaluation, Searcher
+from modelswarms.utilities.abilities import opened
 from modelswarms.watching import Silent, Watcher
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ def search(
         with (
             RunFolder.create(path, prepared.manifest()) as run,
             tracked(trackers, run, _told(header), [], watch or Silent()) as watching,
+            opened(prepared.utility, run.path),
         ):
             return _complete(prepared, run, [], [header], watching)
 
@@ -101,7 +105,10 @@ def resume(
             new = check_unchanged(records, now, run.path) if records else now  # it may have ended before its first line
             prepared.engine.start(prepared.space)
             prepared.check_prompts()
-            with tracked(trackers, run, _told(now), records, watch or Silent()) as watching:
+            with (
+                tracked(trackers, run, _told(now), records, watch or Silent()) as watching,
+                opened(prepared.utility, run.path),
+            ):
                 return _complete(prepared, run, records, [new] if new else [], watching)
 
 
@@ -131,6 +138,7 @@ def _complete(
     try:
         for record in new:
             run.journal.append(record)
+        evaluator.calibrate(swarm.starting_candidates[: len(names)])
         asked = _value_all(swarm, evaluator, watch, "search")
         best = swarm.best
         if best is None:
@@ -145,9 +153,9 @@ def _complete(
         with times.measure("export"):
             prepared.space.compose(best.coefficients).save(run.path / "best", prepared.base_name)
         if config.rescore:
-            rescore(prepared, run, best, times)
+            rescore(replace(prepared, utility=evaluator.utility), run, best, times)
     finally:
-        run.write_json("timing.json", times.summary())
+        evaluator.write_times()
     records = run.journal.read()
     result = build_result(records)
     replace_file(run.path / "best" / "README.md", model_card(result, records, prepared.base_name).encode())
@@ -179,7 +187,7 @@ def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: 
             searcher.tell(evaluation.candidate, evaluation)
             watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
             failure = evaluation.failure or failure
-        evaluator.run.write_json("timing.json", evaluator.times.summary())  # for whoever asks how long
+        evaluator.write_times()  # for whoever asks how long
     return asked
 
 

@@ -52,7 +52,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Example:
-    """One item of a data set; ``choices`` maps option letters to texts where there are options."""
+    """One item of a data set; ``choices`` maps option letters to texts where there are options.
+
+    ``task`` is the part that it belongs to, in a data set of several tasks.
+    """
 
     id: str
     question: str
@@ -60,6 +63,7 @@ class Example:
     choices: Mapping[str, str] | None = None
     domain: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    task: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ class Evaluation:
     """The outcome of valuing a candidate on a split.
 
     ``value`` is None when it failed (``failure`` says why) or when only ``bounds`` are known.
-    A failed evaluation is not zero: it never becomes a best or a worst.
+    A failed evaluation is not zero: it never becomes a best or a worst. ``parts`` holds the value of each part
+    of a utility that has parts.
     """
 
     candidate: str
@@ -163,6 +168,7 @@ class Evaluation:
     unparsed: int = 0
     bounds: tuple[float, float] | None = None
     failure: str | None = None
+    parts: Mapping[str, float] | None = None
 
 
 @runtime_checkable

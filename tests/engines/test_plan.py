@@ -45,3 +45,10 @@ def test_no_examples_have_no_blocks_and_a_long_one_has_its_own():
 def test_no_budget_is_refused(budget):
     with pytest.raises(ValueError, match=rf"block_tokens: {budget} .*above 0"):
         make_plan([1], budget)
+
+
+def test_no_block_holds_two_groups():
+    lengths, groups = [3, 1, 2, 1, 9, 1], ["b", "a", "b", "a", "a", "b"]
+    plan = make_plan(lengths, 100, groups)
+    assert plan == ((5, 2, 0), (1, 3, 4))
+    assert make_plan(lengths, 100, [None] * 6) == make_plan(lengths, 100) == ((1, 3, 5, 2, 0, 4),)

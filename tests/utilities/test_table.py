@@ -203,6 +203,27 @@ def test_an_unknown_name_and_missing_data_are_named(tmp_path):
         load_utility({"kind": "exact_match"}, tmp_path)
 
 
+def test_a_name_is_a_kind_with_its_own_keys_and_data(tmp_path, data_file, monkeypatch):
+    utility, data = load_utility({"kind": "gsm8k", "data": str(data_file), "max_new_tokens": 7}, tmp_path)
+    assert utility == ExactMatch(max_new_tokens=7, which="last", name="gsm8k")
+    assert data.name == "numbers"
+    monkeypatch.setenv("MODELSWARMS_DATA", str(tmp_path))
+    with pytest.raises(
+        DataError, match=r"nlgraph\.json, is not there; get it with 'modelswarms data download nlgraph'"
+    ):
+        load_utility("nlgraph", tmp_path)
+    data_file.rename(tmp_path / "nlgraph.json")
+    assert load_utility("nlgraph", tmp_path)[0].name == "nlgraph"
+    with pytest.raises(ConfigError, match="utility.data: no data file is given"):
+        load_utility("exact_match", tmp_path)
+
+
+def test_relative_examples_to_be_shown_are_beside_the_configuration(tmp_path, data_file):
+    (tmp_path / "shots.json").write_text('{"dev": [{"question": "a?", "answer": 1}]}')
+    utility, _ = load_utility({"kind": "exact_match", "data": str(data_file), "few_shot": "shots.json"}, tmp_path)
+    assert utility.prompt(Example("0", "b?")) == "a? 1\n\nb?"
+
+
 def test_a_function_of_ones_own(folder, data_file):
     path = list(sys.path)
     utility, data = load({"kind": "function", "target": "mine:score"}, folder, data_file)

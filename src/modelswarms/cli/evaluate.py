@@ -63,7 +63,11 @@ def evaluate(
     settings = load_config(None if is_run else config, overrides(keys), below)
     with output.status("loading") as status:
         measured = measure(
-            settings, expert=expert, split=split, told=lambda m: status.update(f"{m.expert}: {m.value:.3f}")
+            settings,
+            expert=expert,
+            split=split,
+            run=config if is_run else None,
+            told=lambda m: status.update(f"{m.expert}: {m.value:.3f}"),
         )
     output.print(_table(measured))
     if out is not None:

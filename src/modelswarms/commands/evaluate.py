@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -10,18 +11,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.config import SearchConfig, settings_from
 from modelswarms.datasets import DataSet
-from modelswarms.engines import make_engine, make_plan
+from modelswarms.engines import make_engine
 from modelswarms.errors import ConfigError, DataError, ExpertError
-from modelswarms.evaluator import CountingModel, score_blocks, value_of
 from modelswarms.experts import ExpertSpace, find_experts
 from modelswarms.naming import nearest
 from modelswarms.preparation import base_of, experts_of
 from modelswarms.reports.statistics import mean_interval, paired_interval
 from modelswarms.runs import RunFolder
+from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
 from modelswarms.types import Array, Example, Score, Split, Utility
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.abilities import opened, with_constants
 
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
@@ -45,6 +48,7 @@ class Measured:
         unparsed: answers that could not be read.
         seconds, tokens: what it took, prompts included.
         answers: for every example ``id``, ``score``, ``answer`` (as read) and ``response`` (as said).
+        parts: the value of each part of a utility that has parts.
     """
 
     expert: str
@@ -59,6 +63,7 @@ class Measured:
     seconds: float
     tokens: int
     answers: Sequence[Mapping[str, Any]] = field(repr=False)
+    parts: Mapping[str, float] | None = None
 
 
 def evaluate(
@@ -67,6 +72,7 @@ def evaluate(
     expert: str | Path | Sequence[str | Path],
     split: Split = "test",
     engine: Engine | None = None,
+    run: str | Path | None = None,
     told: Callable[[Measured], None] = lambda measured: None,
     **keys: Any,
 ) -> list[Measured]:
@@ -79,12 +85,16 @@ def evaluate(
             PEFT folder, or a hub id; or several.
         split: ``dev`` or ``test``.
         engine: an engine of your own, instead of the one ``engine.kind`` names.
+        run: the run whose measured constants are used, where the utility needs some; by default ``config`` where that
+            is a run's folder. Without one they are measured on what is evaluated.
         told: is called with each figure as it is there.
         **keys: the configuration's keys, laid over ``config``.
 
     Raises:
         WrongInputError: something given cannot be used; nothing was evaluated.
     """
+    if run is None and isinstance(config, str | Path) and Path(config).is_dir():
+        run = config
     settings = _settings(config, keys)
     wanted = [expert] if isinstance(expert, str | Path) else list(expert)
     if not wanted:
@@ -95,13 +105,17 @@ def evaluate(
     examples = _examples(data, split)
     space = _space(folders, base, settings)
     engine = engine if engine is not None else make_engine(settings.engine, base)
+    weights = [_alone(space, folder) for folder in folders]
     measured: list[Measured] = []
-    with closing(engine):
+    with closing(engine), tempfile.TemporaryDirectory() as work, opened(utility, Path(work)):
         engine.start(space)
-        blocks = make_plan(engine.count_tokens([utility.prompt(e) for e in examples]), engine.block_tokens)
+        blocks = plan_of(engine, utility, examples)
+        if needs_constants(utility):
+            constants = _constants(run) or measured_constants(utility, engine, examples, blocks, weights, StageTimes())
+            utility = with_constants(utility, constants)
         exam = _Exam(engine, utility, examples, split, blocks)
-        for given, folder in zip(wanted, folders, strict=True):
-            found = exam.of(str(given), _alone(space, folder))
+        for given, coefficients in zip(wanted, weights, strict=True):
+            found = exam.of(str(given), coefficients)
             measured.append(_compared(found, measured[0]) if measured else found)
             told(measured[-1])
     return measured
@@ -112,6 +126,12 @@ def _settings(config: SearchConfig | Mapping[str, Any] | str | Path | None, keys
     if isinstance(config, str | Path) and Path(config).is_dir():
         config = RunFolder(config).manifest()["config"]
     return settings_from(config, keys)
+
+
+def _constants(run: str | Path | None) -> dict[str, float] | None:
+    """What a run measured for its utility; None where there is no run, or it has not measured anything."""
+    records = [] if run is None else RunFolder(run).journal.read()
+    return next((dict(r["values"]) for r in records if r["kind"] == "constants" and r["name"] == "utility"), None)
 
 
 def _folders(wanted: Sequence[str | Path], settings: SearchConfig) -> list[Path | None]:
@@ -176,7 +196,7 @@ class _Exam:
         with self.engine.bind(coefficients) as bound:
             model = CountingModel(bound)
             scores = score_blocks(self.utility, self.examples, self.blocks, model)
-        value, values = value_of(self.utility, scores), [score.value for score in scores]
+        value, values = value_of(self.utility, self.examples, scores), [score.value for score in scores]
         is_mean = math.isclose(value, math.fsum(values) / len(values), rel_tol=1e-9, abs_tol=1e-12)
         return Measured(
             expert=expert,
@@ -191,6 +211,7 @@ class _Exam:
             seconds=time.perf_counter() - began,
             tokens=model.prompt_tokens + model.new_tokens,
             answers=[_answer(e, s) for e, s in zip(self.examples, scores, strict=True)],
+            parts=parts_of(self.utility, self.examples, scores),
         )
 
 

@@ -2,7 +2,9 @@
 
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import FunctionUtility
+from modelswarms.utilities.named import NAMED
 from modelswarms.utilities.parsing import stated_answer
-from modelswarms.utilities.table import KINDS, NAMES, load_utility
+from modelswarms.utilities.prompting import Prompting
+from modelswarms.utilities.table import KINDS, load_utility
 
-__all__ = ["KINDS", "NAMES", "ExactMatch", "FunctionUtility", "load_utility", "stated_answer"]
+__all__ = ["KINDS", "NAMED", "ExactMatch", "FunctionUtility", "Prompting", "load_utility", "stated_answer"]

@@ -9,43 +9,36 @@ from typing import Literal
 
 from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
-from modelswarms.types import Example, Model, Request, Score
+from modelswarms.settings import internal
+from modelswarms.types import Example, Model, Score
 from modelswarms.utilities.parsing import answer_kind, stated_answer
+from modelswarms.utilities.prompting import Prompting
 
 __all__ = ["ExactMatch"]
 
 
 @dataclass(frozen=True)
-class ExactMatch:
+class ExactMatch(Prompting):
     """Share of examples whose stated answer is the right one; the text is read as a person would.
 
     Attributes:
         max_new_tokens: of an answer.
-        stop: texts that end an answer.
-        template: the prompt, with ``{question}`` in it.
-        chat: whether the prompt goes through the base's chat template.
         which: the ``first`` or the ``last`` number (or yes, or no) counts.
+
+    The other keys are those of :class:`~modelswarms.utilities.prompting.Prompting`.
 
     Raises:
         ConfigError: a value is not allowed; the message names the key.
     """
 
     max_new_tokens: int = 10
-    stop: tuple[str, ...] = ()
-    template: str = "{question}"
-    chat: bool = False
     which: Literal["first", "last"] = "first"
-    name: str = "exact_match"
+    name: str = internal("exact_match")
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise ConfigError(f"utility.max_new_tokens: {self.max_new_tokens} is not allowed; give at least 1.")
-        if "{question}" not in self.template:
-            raise ConfigError(
-                f"utility.template: {self.template!r} has no {{question}}; put it where the question goes."
-            )
-        if "" in self.stop:
-            raise ConfigError("utility.stop: holds an empty text, which would end every answer; leave it out.")
+        super().__post_init__()
 
     @property
     def range(self) -> tuple[float, float]:
@@ -53,31 +46,21 @@ class ExactMatch:
         return 0.0, 1.0
 
     def unsuited(self, data: DataSet) -> str | None:
-        """Every example needs an answer to compare with."""
+        """Every example needs an answer to compare with, and none may be shown in the prompt."""
         for split, examples in (("dev", data.dev), ("test", data.test)):
             for position, example in enumerate(examples):
                 if example.answer is None:
                     return f"{split}[{position}] has no 'answer'; exact_match compares with it: give the right one."
-        return None
-
-    def prompt(self, example: Example) -> str:
-        """The template with the example's question."""
-        return self.template.replace("{question}", example.question)
+        return self.shown_among(data)
 
     def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
         """1 where the stated answer is the right one, else 0; no answer counts as unparsed."""
-        responses = model.generate([self._request(example, model) for example in examples])
+        responses = model.generate([self.request(example, model, self.max_new_tokens) for example in examples])
         return [self._scored(e, response.text) for e, response in zip(examples, responses, strict=True)]
 
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean."""
         return math.fsum(scores) / len(scores)
-
-    def _request(self, example: Example, model: Model) -> Request:
-        prompt = self.prompt(example)
-        if self.chat:
-            prompt = model.render_chat([{"role": "user", "content": prompt}])
-        return Request(prompt, self.max_new_tokens, self.stop, special_tokens=not self.chat)
 
     def _scored(self, example: Example, text: str) -> Score:
         if example.answer is None:

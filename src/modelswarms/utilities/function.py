@@ -19,11 +19,27 @@ from typing import Any
 
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.naming import kind_of, nearest
+from modelswarms.settings import required
 from modelswarms.types import Example, Model, Score, Utility
 
-__all__ = ["FunctionUtility", "OwnUtility", "load_target"]
+__all__ = ["FunctionUtility", "OwnFunction", "OwnUtility", "load_target"]
 
 _MEMBERS = ("name", "range", "prompt", "aggregate")
+
+
+@dataclass(frozen=True)
+class OwnFunction:
+    """A function or class of your own, in a Python file.
+
+    Attributes:
+        target: ``module:attribute``; the module is a file beside the configuration, or installed.
+    """
+
+    target: str = required("module:attribute")
+
+    def made(self, folder: Path, load: object) -> Utility:
+        """What the target is. Raises ConfigError as :func:`load_target`."""
+        return load_target(self.target, folder)
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,48 @@
-"""The utilities by name and by kind; a new kind is one file and one line here."""
+"""The utilities by kind and by name; a new kind is one file and one line here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol, get_type_hints, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
-from modelswarms import zoo
-from modelswarms.datasets import DataSet, read_dataset
+from modelswarms.datasets import DataSet, data_folder, read_dataset
+from modelswarms.datasets.source import source_of
 from modelswarms.errors import ConfigError, DataError
 from modelswarms.naming import nearest
+from modelswarms.settings import build, key_names
 from modelswarms.types import Utility
+from modelswarms.utilities.abilities import Particular, Sourced, abilities_of
 from modelswarms.utilities.exact_match import ExactMatch
-from modelswarms.utilities.function import load_target
+from modelswarms.utilities.function import OwnFunction
+from modelswarms.utilities.named import NAMED
 
-__all__ = ["KINDS", "NAMES", "load_utility"]
+__all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_utility"]
 
 Keys = Mapping[str, Any]
 
+KINDS: Final[Mapping[str, type]] = {
+    "exact_match": ExactMatch,
+    "function": OwnFunction,
+}
+"""By kind, a frozen dataclass whose fields are the kind's keys: a utility, or one that makes it (:class:`Maker`)."""
+
+RESERVED: Final = ("kind", "data", "folder")
+"""Keys of every utility, which its dataclass does not have."""
+
+PLACES: Final = ("few_shot",)
+"""Keys of a kind that name files; relative ones are seen from the configuration's folder."""
+
+Load = Callable[[str | Keys], tuple[Utility, DataSet]]
+
 
 @runtime_checkable
-class _Particular(Protocol):
-    """A utility that needs more of its data than the schema does."""
+class Maker(Protocol):
+    """Keys of a utility that is made from them and from what is in the configuration's folder."""
 
-    def unsuited(self, data: DataSet) -> str | None:
-        """What is wrong with the data, and the remedy; None where nothing is."""
+    def made(self, folder: Path, load: Load) -> Utility:
+        """The utility; ``load`` gives other utilities, with their data, by what a configuration calls them."""
         ...
 
 
@@ -33,70 +50,72 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
     """The utility that a configuration names, and its data.
 
     Args:
-        spec: a name, ``module:attribute``, or ``{kind, data, ...}``.
+        spec: a name, a kind, ``module:attribute``, or ``{kind, data, ...}``, where the kind may be a name.
         folder: where relative files and modules are looked for.
 
     Raises:
         ConfigError: the name, kind or a key is unknown, or a value is not allowed.
         DataError: the data cannot be read, or lacks what the utility needs.
     """
-    if isinstance(spec, str):
-        if spec in NAMES:
-            return NAMES[spec]()
-        if ":" not in spec:
-            raise ConfigError(
-                f"utility: unknown name {spec!r}; {nearest(spec, NAMES)} Or write {{kind: ..., data: ...}}."
-            )
-        spec = {"kind": "function", "target": spec}
-    if "kind" not in spec:
-        raise ConfigError(f"utility.kind: not given; write one of {', '.join(KINDS)}.")
-    kind = str(spec["kind"])
-    if kind not in KINDS:
-        raise ConfigError(f"utility.kind: unknown kind {kind!r}; {nearest(kind, KINDS)}")
+    spec = _as_keys(spec)
+    word = _checked(spec)
+    named = NAMED.get(word)
+    kind = named.kind if named else word
     folder = Path(spec.get("folder") or folder)
-    given = {key: value for key, value in spec.items() if key not in ("kind", "data", "folder")}
-    utility = KINDS[kind](given, folder)
-    data = spec.get("data") or getattr(utility, "data", None)
-    if not isinstance(data, str | Path):
-        raise ConfigError("utility.data: no data file is given; write utility: {kind: ..., data: my.json}.")
-    path = folder / Path(data).expanduser()
-    content = read_dataset(path)
-    problem = utility.unsuited(content) if isinstance(utility, _Particular) else None
+    given = {**(named.keys if named else {}), **{k: v for k, v in spec.items() if k not in RESERVED}}
+    for key in PLACES:
+        if isinstance(given.get(key), str | Path):
+            given[key] = str(folder / Path(given[key]).expanduser())
+    known = [*RESERVED[:2], *key_names(KINDS[kind])]
+    made: Any = build(KINDS[kind], given, "utility.", lambda key: nearest(key, known))
+    utility: Utility = made.made(folder, lambda part: load_utility(part, folder)) if isinstance(made, Maker) else made
+    if named:
+        utility = replace(utility, name=word)  # type: ignore[type-var]
+    data, where = _data(spec.get("data"), word, utility, folder)
+    able = abilities_of(utility)
+    problem = able.unsuited(data) if isinstance(able, Particular) else None
     if problem:
-        raise DataError(f"{path}: {problem}")
-    return utility, content
+        raise DataError(f"{where}: {problem}")
+    return utility, data
 
 
-def _zoo() -> tuple[Utility, DataSet]:
-    return ExactMatch(max_new_tokens=zoo.ANSWER_TOKENS, name="zoo"), read_dataset(zoo.questions_path())
+def _as_keys(spec: str | Keys) -> Keys:
+    if not isinstance(spec, str):
+        return spec
+    if spec in NAMED or spec in KINDS:
+        return {"kind": spec}
+    if ":" in spec:
+        return {"kind": "function", "target": spec}
+    known = (*NAMED, *KINDS)
+    raise ConfigError(f"utility: unknown name {spec!r}; {nearest(spec, known)} Or write {{kind: ..., data: ...}}.")
 
 
-def _exact_match(given: Keys, folder: Path) -> Utility:
-    hints = get_type_hints(ExactMatch)
-    known = [f.name for f in fields(ExactMatch) if f.name != "name"]
-    for key, value in given.items():
-        if key not in known:
-            raise ConfigError(f"unknown key 'utility.{key}'; {nearest(str(key), ['kind', 'data', *known])}")
-        if key == "which" and value not in ("first", "last"):
-            raise ConfigError(f"utility.which: {value!r} is not allowed; give 'first' or 'last'.")
-        if key == "stop":
-            if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
-                raise ConfigError(f"utility.stop: {value!r} is not allowed; give a list of texts.")
-        elif hints[key] in (int, str, bool) and type(value) is not hints[key]:
-            raise ConfigError(f"utility.{key}: {value!r} is not allowed; give a {hints[key].__name__}.")
-    arguments: dict[str, Any] = {key: tuple(value) if key == "stop" else value for key, value in given.items()}
-    return ExactMatch(**arguments)
+def _checked(spec: Keys) -> str:
+    """The kind or name that keys give."""
+    if "kind" not in spec:
+        raise ConfigError(f"utility.kind: not given; write one of {', '.join(KINDS)}, or a name.")
+    word = str(spec["kind"])
+    if word not in KINDS and word not in NAMED:
+        raise ConfigError(f"utility.kind: unknown kind {word!r}; {nearest(word, (*KINDS, *NAMED))}")
+    return word
 
 
-def _function(given: Keys, folder: Path) -> Utility:
-    for key in given:
-        if key != "target":
-            raise ConfigError(f"unknown key 'utility.{key}'; {nearest(str(key), ['kind', 'data', 'target'])}")
-    target = given.get("target")
-    if not isinstance(target, str):
-        raise ConfigError("utility.target: not given; write target: module:attribute.")
-    return load_target(target, folder)
-
-
-KINDS: Final[Mapping[str, Callable[[Keys, Path], Utility]]] = {"exact_match": _exact_match, "function": _function}
-NAMES: Final[Mapping[str, Callable[[], tuple[Utility, DataSet]]]] = {"zoo": _zoo}
+def _data(given: Any, word: str, utility: Utility, folder: Path) -> tuple[DataSet, str]:
+    """The data that a utility is about, and what messages call it."""
+    given = given or getattr(utility, "data", None)
+    able = abilities_of(utility)
+    if given is None and isinstance(able, Sourced):
+        data = able.dataset()
+        return data, data.name
+    if given is None and word in NAMED:
+        named = NAMED[word].data or word
+        path = Path(named) if Path(named).is_absolute() else data_folder() / f"{named}.json"
+        if not path.exists():
+            raise DataError(
+                f"utility {word}: its data, {path}, is not there; get it with 'modelswarms data download {named}', "
+                "or give a file of your own as utility.data."
+            )
+        given = path
+    if not isinstance(given, str | Path | Mapping):
+        raise ConfigError("utility.data: no data file is given; write utility: {kind: ..., data: my.json}.")
+    return read_dataset(given, folder), source_of(given, folder).label

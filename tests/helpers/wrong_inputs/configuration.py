@@ -246,7 +246,7 @@ ROWS = [
     Row(
         "utility-no-kind",
         "a utility without a kind",
-        "utility.kind: not given; write one of exact_match, function.",
+        "utility.kind: not given; write one of exact_match, … or a name.",
         settings(utility={"data": "data.json"}),
     ),
     Row(
@@ -272,6 +272,43 @@ ROWS = [
         "neither the first nor the last number",
         "utility.which: 'middle' is not allowed; give 'first' or 'last'.",
         matching(which="middle"),
+    ),
+    Row(
+        "match-shots",
+        "more shown examples than there are",
+        "utility.shots: 3 is not allowed; give 1 to 1, as many as few_shot holds.",
+        matching(few_shot=[{"question": "a", "answer": "1"}], shots=3),
+    ),
+    Row(
+        "match-shown",
+        "a scored example that is shown as well",
+        "data.json: dev[2] is example 0 of utility.few_shot, which would tell its answer; leave one of them out.",
+        matching(few_shot=[{"question": "How much is item 2?", "answer": "2"}]),
+    ),
+    Row(
+        "match-shown-no-answer",
+        "a shown example without its answer",
+        "utility.few_shot: example 0 has no 'answer'; give the right one.",
+        matching(few_shot=[{"question": "a"}]),
+    ),
+    Row(
+        "match-shown-missing",
+        "a file of shown examples that does not exist",
+        "shots.json: no such data file; check the path.",
+        matching(few_shot="./shots.json"),
+    ),
+    Row(
+        "match-system",
+        "a system's words without a chat",
+        "utility.system: only a chat has a system; set utility.chat to true, or leave it out.",
+        matching(system="Be brief."),
+    ),
+    Row(
+        "named-no-data",
+        "a named utility whose data is not there",
+        "utility nlgraph: its data, …nlgraph.json, is not there; get it with 'modelswarms data download nlgraph', "
+        "or give a file of your own as utility.data.",
+        settings(utility="nlgraph"),
     ),
     Row(
         "own-no-colon",

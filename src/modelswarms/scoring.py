@@ -1,0 +1,131 @@
+"""Scores of examples block by block, what they cost, and the value that they make."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelswarms.engines.base import Engine
+from modelswarms.plan import make_plan
+from modelswarms.types import (
+    Example,
+    Loglikelihood,
+    LoglikelihoodRequest,
+    Model,
+    Request,
+    Response,
+    Score,
+    Utility,
+)
+from modelswarms.utilities.abilities import Parted, abilities_of
+
+__all__ = ["CountingModel", "StageTimes", "parts_of", "plan_of", "score_blocks", "value_of"]
+
+Blocks = tuple[tuple[int, ...], ...]
+
+
+@dataclass
+class StageTimes:
+    """Seconds and tokens, by stage; they live beside the journal, never in it."""
+
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Adds the seconds of what is done inside to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, seconds=time.perf_counter() - began)
+
+    def summary(self, remote: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """Totals beside the stages: ``seconds``, ``tokens``, ``stages``; and ``remote``, where something was used."""
+        amounts = self.stages.values()
+        return {
+            "seconds": sum(a.get("seconds", 0) for a in amounts),
+            "tokens": sum(a.get("prompt_tokens", 0) + a.get("new_tokens", 0) for a in amounts),
+            "stages": self.stages,
+            **({"remote": dict(remote)} if remote else {}),
+        }
+
+    def add(self, stage: str, **amounts: float) -> None:
+        """Adds amounts to a stage's."""
+        totals = self.stages.setdefault(stage, {})
+        for name, amount in amounts.items():
+            totals[name] = totals.get(name, 0) + amount
+
+
+@dataclass
+class CountingModel:
+    """The bound model, counting what passes through it."""
+
+    model: Model
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+
+    def generate(self, requests: Sequence[Request]) -> list[Response]:
+        responses = self.model.generate(requests)
+        self.prompt_tokens += sum(r.prompt_tokens for r in responses)
+        self.new_tokens += sum(r.new_tokens for r in responses)
+        return responses
+
+    def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
+        answers = self.model.loglikelihood(requests)
+        self.prompt_tokens += sum(a.context_tokens + a.tokens for a in answers)
+        return answers
+
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        return self.model.render_chat(messages, continue_last=continue_last)
+
+
+def plan_of(engine: Engine, utility: Utility, examples: Sequence[Example]) -> Blocks:
+    """The batch plan of examples: blocks of like length, of one task each."""
+    lengths = engine.count_tokens([utility.prompt(e) for e in examples])
+    return make_plan(lengths, engine.block_tokens, [e.task for e in examples])
+
+
+def score_blocks(
+    utility: Utility, examples: Sequence[Example], blocks: Sequence[Sequence[int]], model: Model
+) -> list[Score]:
+    """Scores of all examples, in their order, asked for block by block of the plan.
+
+    Raises:
+        ValueError: the utility gave another number of scores than there are examples.
+    """
+    scores: list[Score | None] = [None] * len(examples)
+    for block in blocks:
+        got = utility.score([examples[i] for i in block], model)
+        if len(got) != len(block):
+            raise ValueError(f"utility {utility.name} gave {len(got)} scores for {len(block)} examples")
+        for i, score in zip(block, got, strict=True):
+            scores[i] = score
+    return [s for s in scores if s is not None]
+
+
+def parts_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float] | None:
+    """The value of each of a utility's parts; None where it has none. Raises ValueError where one is not finite."""
+    able = abilities_of(utility)
+    if not isinstance(able, Parted):
+        return None
+    parts = {name: float(value) for name, value in able.parts(examples, [s.value for s in scores]).items()}
+    for name, value in parts.items():
+        if not math.isfinite(value):
+            raise ValueError(f"utility {utility.name}: its part {name} has the value {value}")
+    return parts
+
+
+def value_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> float:
+    """The utility's value. Raises ValueError where it is not finite."""
+    able, parts = abilities_of(utility), parts_of(utility, examples, scores)
+    if parts is not None and isinstance(able, Parted):
+        value = float(able.combine(parts))
+    else:
+        value = float(utility.aggregate([s.value for s in scores]))
+    if not math.isfinite(value):
+        raise ValueError(f"utility {utility.name} aggregated to {value}")
+    return value

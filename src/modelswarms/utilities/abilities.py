@@ -1,0 +1,154 @@
+"""What a utility may be able to do besides scoring; whoever uses it asks whether it is.
+
+Each is a Protocol of a few members: a utility that has them has the ability, one's own class too.
+
+What fails for one example raises :class:`~modelswarms.errors.EvaluationError`: the evaluation is tried again, then
+marked failed. :class:`~modelswarms.errors.SearchFailedError` ends the run, to be resumed: for a limit that is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from modelswarms.datasets import DataSet
+from modelswarms.types import Example, Model, Utility
+from modelswarms.utilities.function import OwnUtility
+
+__all__ = [
+    "Calibrated",
+    "Metered",
+    "Opened",
+    "Parted",
+    "Particular",
+    "Sourced",
+    "abilities_of",
+    "opened",
+    "usage_of",
+    "with_constants",
+]
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """Needs more of its data than the schema does."""
+
+    def unsuited(self, data: DataSet) -> str | None:
+        """What is wrong with the data, and the remedy; None where nothing is."""
+        ...
+
+
+@runtime_checkable
+class Sourced(Protocol):
+    """Brings its own examples, so that no data file has to be given."""
+
+    def dataset(self) -> DataSet:
+        """The examples. Raises DataError where they cannot be had."""
+        ...
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """Its value is made of several parts' values, which are reported as well.
+
+    Examples say by their ``task`` what part they belong to. No block of the batch plan mixes parts.
+    """
+
+    def parts(self, examples: Sequence[Example], scores: Sequence[float]) -> dict[str, float]:
+        """Each part's value, from the scores of all examples, in the order of the data."""
+        ...
+
+    def combine(self, parts: Mapping[str, float]) -> float:
+        """The utility's value from its parts' values; it takes the place of ``aggregate``."""
+        ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """Needs constants that are measured on the starting experts, before the first evaluation.
+
+    They are journalled, so that a resumed run has the same ones.
+    """
+
+    @property
+    def needs_constants(self) -> bool:
+        """Whether they still have to be measured; False where the user gave them."""
+        ...
+
+    def measure(self, examples: Sequence[Example], model: Model) -> list[dict[str, float]]:
+        """Raw figures of one expert, one dict an example; called with one block of the plan at a time."""
+        ...
+
+    def constants_from(self, measured: Sequence[list[dict[str, float]]]) -> dict[str, float]:
+        """The constants, from the figures of each starting expert, in the order of the data."""
+        ...
+
+    def with_constants(self, constants: Mapping[str, float]) -> Utility:
+        """The utility with its constants; it shares what :meth:`Opened.open` made."""
+        ...
+
+
+@runtime_checkable
+class Opened(Protocol):
+    """Holds something while it is used: a connection, a cache, a ledger."""
+
+    def open(self, folder: Path) -> None:
+        """Called once, before anything is scored or measured.
+
+        Args:
+            folder: the run's folder, in which it may keep files of its own; a temporary one where there is no run.
+        """
+        ...
+
+    def close(self) -> None:
+        """Called once, when nothing is scored any more."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """Uses something that is counted, or paid for."""
+
+    def usage(self) -> dict[str, float]:
+        """Totals of the whole run so far, earlier processes included, by name.
+
+        Names that reports know: requests, cached, retried, prompt_tokens, completion_tokens, cost (in dollars).
+        """
+        ...
+
+
+def abilities_of(utility: Utility) -> object:
+    """What has the abilities: the utility, or the user's own object that it holds."""
+    return utility.utility if isinstance(utility, OwnUtility) else utility
+
+
+def with_constants(utility: Utility, constants: Mapping[str, float]) -> Utility:
+    """A utility with the constants that it needs; one that needs none stays as it is."""
+    able = abilities_of(utility)
+    if not isinstance(able, Calibrated):
+        return utility
+    ready = able.with_constants(constants)
+    return replace(utility, utility=ready) if isinstance(utility, OwnUtility) else ready
+
+
+@contextmanager
+def opened(utility: Utility, folder: Path) -> Iterator[None]:
+    """A utility while it is used; does nothing for one that holds nothing."""
+    able = abilities_of(utility)
+    if not isinstance(able, Opened):
+        yield
+        return
+    able.open(folder)
+    try:
+        yield
+    finally:
+        able.close()
+
+
+def usage_of(utility: Utility) -> dict[str, float]:
+    """What a utility has used; empty for one that is not metered."""
+    able = abilities_of(utility)
+    return dict(able.usage()) if isinstance(able, Metered) else {}

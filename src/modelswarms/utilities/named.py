@@ -1,0 +1,33 @@
+"""The utilities that have a name: a kind, the keys that it differs in, and a data set; one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from modelswarms import zoo
+
+__all__ = ["NAMED", "Named"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name stands for.
+
+    Attributes:
+        kind: one of ``KINDS`` in :mod:`modelswarms.utilities.table`.
+        keys: those that differ from the kind's defaults.
+        data: the file of the same name in the data folder, unless this names another: a data set, or a path.
+    """
+
+    kind: str
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    data: str | None = None
+
+
+NAMED: Final[Mapping[str, Named]] = {
+    "zoo": Named("exact_match", {"max_new_tokens": zoo.ANSWER_TOKENS}, str(zoo.questions_path())),
+    "nlgraph": Named("exact_match", {"max_new_tokens": 10}),
+    "gsm8k": Named("exact_match", {"max_new_tokens": 200, "which": "last"}),
+}
