@@ -285,7 +285,9 @@ def test_places_are_seen_from_the_folder(tmp_path):
     assert anchored_source(given, tmp_path) == {**given, "dev": str(tmp_path / "a.jsonl")}
     given = {"file": "a.jsonl", "dev": "train", "test": "x"}
     assert anchored_source(given, tmp_path) == {**given, "file": str(tmp_path / "a.jsonl")}
-    for same in ("hf:org/name", {"hf": "org/name", "dev": "a"}, 7, None, ""):
+    assert anchored_source("hf:./sets", tmp_path) == f"hf:{tmp_path / 'sets'}"
+    assert anchored_source({"hf": "./sets", "dev": "a"}, tmp_path) == {"hf": f"hf:{tmp_path / 'sets'}", "dev": "a"}
+    for same in ("hf:org/name", {"hf": "hf:org/name", "dev": "a"}, 7, None, "", "https://example.org/a.csv"):
         assert anchored_source(same, tmp_path) == same
     assert source_of("a.csv", tmp_path).file == tmp_path / "a.csv"
 

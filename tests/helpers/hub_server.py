@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import pytest
 
 
 @dataclass
@@ -78,7 +81,10 @@ class Hub:
         if self.down:
             return _send(request, 500, b"")
         parts = path.strip("/").split("/")
-        parts = parts[2:] if parts[:2] == ["api", "models"] else parts
+        for kind in (["api", "models"], ["api", "datasets"], ["datasets"]):
+            if parts[: len(kind)] == kind:
+                parts = parts[len(kind) :]
+                break
         name, rest = "/".join(parts[:2]), parts[2:]
         repository = self.repositories.get(name)
         if repository is None:
@@ -99,20 +105,50 @@ class Hub:
             siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
             return _send(request, 200, json.dumps({**about, "siblings": siblings}).encode())
         if verb == "tree":
-            listing = [
-                {
-                    "type": "file",
-                    "path": path.relative_to(folder).as_posix(),
-                    "size": path.stat().st_size,
-                    "oid": _etag(path),
-                }
-                for path in files
-            ]
+            listing = _listing(folder, folder.joinpath(*rest[2:]), "recursive=true" in request.path.lower())
             return _send(request, 200, json.dumps(listing).encode())
         path = folder.joinpath(*rest[2:])
         if not path.is_file():
             return _send(request, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
         return _send(request, 200, path.read_bytes(), {"ETag": f'"{_etag(path)}"', "X-Repo-Commit": commit})
+
+
+def _listing(root: Path, folder: Path, recursive: bool) -> list[dict[str, object]]:
+    """What is in a folder of a repository, as the tree of its API says it."""
+    found: list[dict[str, object]] = []
+    for path in sorted(folder.rglob("*") if recursive else folder.glob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_dir():
+            found.append({"type": "directory", "path": name, "oid": hashlib.sha1(name.encode()).hexdigest()})
+        else:
+            found.append({"type": "file", "path": name, "size": path.stat().st_size, "oid": _etag(path)})
+    return found
+
+
+def only_hub(patch: pytest.MonkeyPatch, address: str, folder: Path) -> None:
+    """Makes a hub the only one that the process knows, with a cache of its own in a folder."""
+    from huggingface_hub import constants
+    from huggingface_hub import utils as hub_utils
+    from huggingface_hub.utils import _http
+
+    patch.setattr(constants, "ENDPOINT", address)
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+    patch.setattr(constants, "HF_HUB_CACHE", str(folder / "cache"))
+    patch.setattr(constants, "HF_TOKEN_PATH", str(folder / "token"))
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    any_path = re.compile(r"^http://[^/]+(/api/(models|datasets)/.+|/.+/resolve/.+)")  # as the library has it for https
+    patch.setattr(_http, "REPO_API_REGEX", any_path)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        patch.delenv(name, raising=False)
+    hub_utils.disable_progress_bars()
+    forget_connections()
+
+
+def forget_connections() -> None:
+    """Those that the hub's client keeps open."""
+    from huggingface_hub.utils import _http
+
+    getattr(_http, "close_session", lambda: None)()
 
 
 def _etag(path: Path) -> str:

@@ -67,17 +67,21 @@ def _loaded(wanted: HubData) -> dict[str, Any]:
 def _why(error: Exception, wanted: HubData) -> str:
     from datasets.exceptions import DatasetNotFoundError
 
-    text = " ".join(str(error).split()).rstrip(".")
+    text = " ".join(str(error).split()).rstrip(".")[:300]
     if isinstance(error, DatasetNotFoundError):
-        gated = "gated" in text
-        remedy = "ask for access on its page, then set HF_TOKEN" if gated else "check the spelling, and set HF_TOKEN"
-        what = "is gated" if gated else "is no folder here, and no data set on the hub that you may see"
-        return f"{what}; {remedy} (or log in with: hf auth login){'' if gated else ' where it is private'}."
+        if "gated" in text:
+            return "is gated; ask for access on its page, then set HF_TOKEN (or log in with: hf auth login)."
+        if wanted.revision and "evision" in text:
+            return f"has no revision {wanted.revision!r}; check the part after the @."
+        return (
+            "is no folder here, and no data set on the hub that you may see; check the spelling, "
+            "and set HF_TOKEN (or log in with: hf auth login) where it is private."
+        )
     if isinstance(error, ConnectionError):
         return "is not in the cache, and the hub cannot be reached; check the connection (and HF_ENDPOINT)."
-    if "onfig" in text and isinstance(error, ValueError):
-        return f"needs another configuration ({text[:300]}); give one of them: hf:{wanted.name}:CONFIG."
-    return f"cannot be loaded ({type(error).__name__}: {text[:300]}); check the id, the connection and the disk."
+    if isinstance(error, ValueError) and "onfig" in text:
+        return f"needs another configuration ({text}); give one of them: hf:{wanted.name}:CONFIG."
+    return f"cannot be loaded ({type(error).__name__}: {text}); check the id, the connection and the disk."
 
 
 def _chosen(wanted: HubData, splits: Mapping[str, Any], source: Source) -> dict[str, str]:

@@ -21,6 +21,10 @@ _KEYS: Final = (
     "file", "hf", "dev", "test", "config", "revision", "fields", "answers", "dev_size", "test_size", "seed", "name",
 )  # fmt: skip
 _ID: Final = re.compile(r"(?P<name>[^@:]+)(?:@(?P<revision>[^@:]+))?(?::(?P<config>[^@:]+))?")
+_ADDRESS: Final = re.compile(r"(https?|s3|gs)://")
+_PLACE: Final = (".", "/", "~")
+"""What the name of a folder begins with, where a data set on the hub may be meant."""
+
 _WRITE: Final = "write a file, hf:org/name, or {file: ..., fields: ...}."
 
 
@@ -86,8 +90,9 @@ def source_of(given: str | Path | Mapping[str, Any], folder: Path | None = None)
         ConfigError: names the key of ``utility.data`` and what is allowed.
     """
     folder = folder or Path()
+    given = anchored_source(given, folder)
     if isinstance(given, str | Path):
-        return Source(hub=_hub(str(given))) if is_hub(given) else Source(file=_file("", given, folder))
+        return Source(hub=_hub(str(given))) if is_hub(given) else Source(file=_file("", given))
     if not isinstance(given, Mapping) or not given:
         raise ConfigError(f"utility.data: {given!r} is not allowed; {_WRITE}")
     for key in given:
@@ -99,10 +104,10 @@ def source_of(given: str | Path | Mapping[str, Any], folder: Path | None = None)
         **{key: _count(key, given[key]) for key in ("dev_size", "test_size", "seed") if given.get(key) is not None},
         "name": _text("name", given),
     }
-    return Source(**_place(given, folder), **common)
+    return Source(**_place(given), **common)
 
 
-def _place(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _place(given: Mapping[str, Any]) -> dict[str, Any]:
     """Where the examples are, and what the splits are called there."""
     if ("file" in given) + ("hf" in given) > 1:
         raise ConfigError("utility.data: gives both 'file' and 'hf'; give one of them.")
@@ -113,36 +118,49 @@ def _place(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if "file" in given or "hf" in given:
         names = {split: _text(split, given) for split in ("dev", "test")}
         if "file" in given and not is_hub(given["file"]):
-            return {"file": _file("file", given["file"], folder), **names}
+            return {"file": _file("file", given["file"]), **names}
         hub = _hub(str(given.get("hf", given.get("file"))), _text("config", given), _text("revision", given))
         return {"hub": hub, **names}
     if "dev" not in given:
         raise ConfigError(f"utility.data: names no file; {_WRITE}")
-    return {"files": {split: _file(split, given[split], folder) for split in ("dev", "test") if split in given}}
+    return {"files": {split: _file(split, given[split]) for split in ("dev", "test") if split in given}}
 
 
 def anchored_source(given: Any, folder: Path) -> Any:
     """The same with its relative files seen from ``folder``; names of fields and splits stay what they are."""
     if isinstance(given, Mapping):
         places = ("file", "dev", "test") if not {"file", "hf"} & set(given) else ("file",)
-        return {key: anchored_source(value, folder) if key in places else value for key, value in given.items()}
-    if not isinstance(given, str | Path) or is_hub(given) or not str(given).strip():
+        out = {key: anchored_source(value, folder) if key in places else value for key, value in given.items()}
+        if isinstance(given.get("hf"), str):
+            out["hf"] = anchored_source(HUB + given["hf"].removeprefix(HUB), folder)
+        return out
+    if not isinstance(given, str | Path) or not str(given).strip() or _ADDRESS.match(str(given)):
         return given
-    path = Path(given).expanduser()
-    return str(path if path.is_absolute() else (folder / path).resolve())
+    text = str(given)
+    if is_hub(text):
+        place = text.removeprefix(HUB)
+        return HUB + _placed(place, folder) if place.startswith(_PLACE) else text
+    return _placed(text, folder)
 
 
-def _file(key: str, given: Any, folder: Path) -> Path:
+def _placed(text: str, folder: Path) -> str:
+    return str((folder / Path(text).expanduser()).absolute())
+
+
+def _file(key: str, given: Any) -> Path:
     if not isinstance(given, str | Path) or not str(given).strip():
         where = f"utility.data.{key}" if key else "utility.data"
         raise ConfigError(f"{where}: {given!r} is no file; give its path.")
-    if re.match(r"https?://", str(given)):
+    if _ADDRESS.match(str(given)):
         raise ConfigError(f"utility.data: {given} is an address; download it, and give the file.")
-    return folder / Path(given).expanduser()
+    return Path(given)
 
 
 def _hub(text: str, config: str | None = None, revision: str | None = None) -> HubData:
-    match = _ID.fullmatch(text.removeprefix(HUB))
+    name = text.removeprefix(HUB)
+    if name.startswith(_PLACE) and Path(name).is_dir():  # whatever signs are in it
+        return HubData(name, revision, config)
+    match = _ID.fullmatch(name)
     if match is None:
         raise ConfigError(f"utility.data: {text!r} is no data set; give hf:org/name, with @revision and :config.")
     return HubData(match["name"], revision or match["revision"], config or match["config"])
