@@ -1,0 +1,133 @@
+"""The published data sets: which there are, which are here, and how they come here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from modelswarms.datasets import data_folder
+from modelswarms.datasets.catalogue import Entry, catalogue, sha256_of
+from modelswarms.datasets.download import Patience, UnreachableError, Wanted, fetch, partial_path
+from modelswarms.errors import DataError
+
+__all__ = ["MIRROR", "Listed", "Outcome", "download", "list_data"]
+
+MIRROR: Final = "MODELSWARMS_DATA_URL"
+"""Names an address, or a folder, that holds the files instead of where they were published."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A data set, and whether its file is here.
+
+    Attributes:
+        state: ``here``; ``partly``, after a transfer that broke; ``other``, a file of that name with another content;
+            ``absent``.
+        path: where its file is, or would be.
+    """
+
+    entry: Entry
+    state: Literal["here", "partly", "other", "absent"]
+    path: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file that was asked for.
+
+    Attributes:
+        why: what went wrong; empty where nothing did.
+        unreachable: the server could not be reached, so that no further file was asked for.
+    """
+
+    name: str
+    path: Path
+    state: Literal["downloaded", "here", "failed"]
+    why: str = ""
+    unreachable: bool = False
+
+
+def list_data(folder: str | Path | None = None) -> list[Listed]:
+    """Every published data set, and whether its file is in a folder (by default, the data folder)."""
+    known, place = catalogue(), _folder(folder)
+    return [_listed(entry, place, known.licence) for entry in known.entries.values()]
+
+
+def _listed(entry: Entry, folder: Path, licence: str) -> Listed:
+    path = folder / entry.file
+    if path.is_file():
+        return Listed(entry, "here" if _is_it(path, entry) else "other", str(path), licence)
+    return Listed(entry, "partly" if partial_path(path).exists() else "absent", str(path), licence)
+
+
+def download(
+    names: Sequence[str] = (),
+    *,
+    every: bool = False,
+    to: str | Path | None = None,
+    source: str | None = None,
+    patience: Patience | None = None,
+    told: Callable[[Entry, int], None] = lambda entry, done: None,
+    ended: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Brings published data sets into a folder; each file is there whole, with the right checksum, or not at all.
+
+    What is there already is not asked for again. One that fails does not keep the others from coming, unless the
+    server cannot be reached.
+
+    Args:
+        names: of data sets; ``every`` asks for all of them.
+        to: the folder; by default the data folder, where named utilities look.
+        source: an address, or a folder, that holds the files; by default ``MODELSWARMS_DATA_URL``, or where they were
+            published.
+        told: is called with the bytes of a file as they come.
+        ended: is called with what became of each.
+
+    Raises:
+        DataError: no name is given, or one is unknown.
+    """
+    known = catalogue()
+    if not names and not every:
+        raise DataError("data sets: none are named; give names of modelswarms data list, or --all.")
+    entries = list(known.entries.values()) if every else [known.entry(name) for name in dict.fromkeys(names)]
+    place, folder = source or os.environ.get(MIRROR) or known.url, _folder(to)
+    outcomes = []
+    for entry in entries:
+        outcome = _downloaded(entry, place, folder, patience, told)
+        outcomes.append(outcome)
+        ended(outcome)
+        if outcome.unreachable:
+            break
+    return outcomes
+
+
+def _downloaded(
+    entry: Entry, place: str, folder: Path, patience: Patience | None, told: Callable[[Entry, int], None]
+) -> Outcome:
+    path = folder / entry.file
+    try:
+        if path.is_file():
+            if _is_it(path, entry):
+                return Outcome(entry.name, path, "here")
+            raise DataError(f"{path}: is there with another content than the published; move it away, or give --to.")
+        whole = f"{place.rstrip('/')}/{entry.file}"
+        whole = whole if "://" in place else str(Path(whole).expanduser())
+        fetch(Wanted(whole, entry.sha256, entry.bytes), path, patience, lambda done: told(entry, done))
+    except DataError as error:
+        return Outcome(entry.name, path, "failed", str(error), isinstance(error, UnreachableError))
+    return Outcome(entry.name, path, "downloaded")
+
+
+def _is_it(path: Path, entry: Entry) -> bool:
+    try:
+        return sha256_of(path) == entry.sha256
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check who may read it.") from None
+
+
+def _folder(given: str | Path | None) -> Path:
+    return Path(given).expanduser() if given else data_folder()
