@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
-from modelswarms.datasets import data_folder
+from modelswarms.config import load_config
+from modelswarms.datasets import data_folder, data_path
 from modelswarms.datasets.catalogue import Entry, catalogue, sha256_of
+from modelswarms.datasets.check import DataReport, check_source
+from modelswarms.datasets.clean import write_clean
 from modelswarms.datasets.download import Patience, UnreachableError, Wanted, fetch, partial_path
+from modelswarms.datasets.problems import Problem
+from modelswarms.datasets.reader import read_source
+from modelswarms.datasets.source import source_of
 from modelswarms.errors import DataError
+from modelswarms.utilities import load_utility
 
-__all__ = ["MIRROR", "Listed", "Outcome", "download", "list_data"]
+__all__ = ["MIRROR", "Listed", "Outcome", "check_data", "download", "fix_data", "list_data"]
 
 MIRROR: Final = "MODELSWARMS_DATA_URL"
 """Names an address, or a folder, that holds the files instead of where they were published."""
@@ -103,6 +110,60 @@ def download(
         if outcome.unreachable:
             break
     return outcomes
+
+
+def check_data(given: str | Path | Mapping[str, Any], folder: Path | None = None) -> DataReport:
+    """All that is wrong with a data set, or may not be meant; item by item, the first mistake being no end.
+
+    Args:
+        given: what ``utility.data`` may be, the name of a published data set that is here, or the YAML file of a
+            search, whose data is meant; it is then also checked for its utility.
+        folder: where relative files are looked for; by default the working directory.
+
+    Raises:
+        ConfigError: a key is unknown, or its value is not allowed.
+        DataError: a published data set is not here.
+    """
+    report = check_source(source_of(_located(given, folder), folder))
+    if _is_configuration(given) and not report.problems:
+        try:
+            load_utility(load_config(given).utility, folder or Path())
+        except DataError as error:
+            what, _, remedy = str(error).removeprefix(f"{report.source}: ").partition("; ")
+            return replace(report, findings=(Problem(report.source, "", what, remedy), *report.findings))
+    return report
+
+
+def _is_configuration(given: object) -> TypeGuard[str | Path]:
+    return isinstance(given, str | Path) and str(given).endswith((".yaml", ".yml"))
+
+
+def fix_data(given: str | Path | Mapping[str, Any], out: str | Path, folder: Path | None = None) -> dict[str, int]:
+    """Writes a copy of a data set without what is wrong with it (:func:`modelswarms.datasets.clean.write_clean`)."""
+    reading = read_source(source_of(_located(given, folder), folder))
+    if not reading.data.dev:
+        raise DataError(f"{out}: not written, since no dev item can be used; mend the items first.")
+    return write_clean(reading, Path(out).expanduser())
+
+
+def _located(given: str | Path | Mapping[str, Any], folder: Path | None) -> str | Path | Mapping[str, Any]:
+    """The same with the file of a published data set instead of its name; what is there goes before."""
+    if isinstance(given, Mapping):
+        return {**given, "file": _located(given["file"], folder)} if isinstance(given.get("file"), str) else given
+    if _is_configuration(given):
+        utility = load_config((folder or Path()) / given).utility
+        if isinstance(utility, Mapping) and utility.get("data"):
+            return _located(utility["data"], folder)
+        name = str(utility["kind"]) if isinstance(utility, Mapping) else utility
+        if name not in catalogue().entries:
+            raise DataError(f"{given}: utility {name} names no data of its own; give the file instead.")
+        given = name
+    if str(given) not in catalogue().entries or ((folder or Path()) / given).exists():
+        return given
+    path = data_path(str(given))
+    if path is None:
+        raise DataError(f"data set {given}: is not here; get it with 'modelswarms data download {given}'.")
+    return path
 
 
 def _downloaded(

@@ -218,11 +218,19 @@ def _locked(partial: Path) -> Iterator[IO[bytes]]:
         except OSError:
             file.close()
             raise
-        if partial.exists() and os.path.samestat(os.fstat(file.fileno()), partial.stat()):
+        if _is_at(file, partial):
             break
         file.close()  # whoever had the lock has finished, and this is the whole file now
     with file:
-        yield file
+        try:
+            yield file
+        finally:
+            if _size(file) == 0 and _is_at(file, partial):
+                partial.unlink()
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _size(file: IO[bytes]) -> int:

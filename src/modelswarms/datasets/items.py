@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
 from typing import Any, Final
@@ -12,12 +12,12 @@ from modelswarms.datasets.problems import Problem, shown
 from modelswarms.naming import kind_of
 from modelswarms.types import Example
 
-__all__ = ["LETTERS", "Item", "examples_of"]
+__all__ = ["KNOWN", "LETTERS", "Item", "examples_of"]
 
 LETTERS: Final = ascii_uppercase
 """What choices are called that have no letters of their own."""
 
-_KNOWN: Final = ("question", "prompt", "answer", "choices", "id", "domain")
+KNOWN: Final = ("question", "prompt", "answer", "choices", "id", "domain")
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,28 @@ class Item:
         """A fault of this item."""
         return Problem(self.file, self.place, what, remedy)
 
+    def remark(self, topic: str, what: str, remedy: str) -> Problem:
+        """What does not keep a search from using it, but may not be meant."""
+        return Problem(self.file, self.place, what, remedy, "warning", topic)
 
-def examples_of(items: Iterable[Item]) -> tuple[tuple[Example, ...], list[Problem]]:
-    """The examples of one split under ids of their own, and what is wrong with items that are none."""
-    examples, problems = [], []
+
+def examples_of(items: Iterable[Item]) -> tuple[list[tuple[Item, Example]], list[Problem]]:
+    """The examples of one split under ids of their own, each with its item, and what is wrong with items that are none.
+
+    Published files repeat ids; from the second on, the position is added.
+    """
+    pairs: list[tuple[Item, Example]] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
     for item in items:
         faults: list[Problem] = []
         example = _example(item, faults)
         problems += faults
         if not faults:
-            examples.append((item.position, example))
-    return _with_ids_of_their_own(examples), problems
-
-
-def _with_ids_of_their_own(examples: Sequence[tuple[int, Example]]) -> tuple[Example, ...]:
-    """Published files repeat ids; from the second on, the position is added."""
-    seen: set[str] = set()
-    unique = []
-    for position, example in examples:
-        name = example.id if example.id not in seen else f"{example.id} (item {position})"
-        seen |= {example.id, name}
-        unique.append(replace(example, id=name))
-    return tuple(unique)
+            name = example.id if example.id not in seen else f"{example.id} (item {item.position})"
+            seen |= {example.id, name}
+            pairs.append((item, replace(example, id=name)))
+    return pairs, problems
 
 
 def _example(item: Item, faults: list[Problem]) -> Example:
@@ -98,13 +98,13 @@ def _example(item: Item, faults: list[Problem]) -> Example:
         answer=said,
         choices=choices,
         domain=None if domain is None else str(domain),
-        extra={key: value for key, value in content.items() if key not in _KNOWN},
+        extra={key: value for key, value in content.items() if key not in KNOWN},
     )
 
 
 def _meant(content: Mapping[str, Any]) -> str:
     """Which other field may be the question, where there is none."""
-    others = [str(key) for key, value in content.items() if key not in _KNOWN and isinstance(value, str)]
+    others = [str(key) for key, value in content.items() if key not in KNOWN and isinstance(value, str)]
     if not others or "question" in content or "prompt" in content:
         return ""
     return f", or say which field is one, as {{file: ..., fields: {{question: {others[0]}}}}}"

@@ -10,6 +10,8 @@ from modelswarms.errors import DataError
 
 __all__ = ["Kind", "Problem", "refuse", "shown"]
 
+_QUOTE: Final = "'"
+
 Kind = Literal["problem", "warning"]
 
 _SHOWN: Final = 100
@@ -37,18 +39,17 @@ class Problem:
     topic: str = "schema"
 
     def __str__(self) -> str:
-        return f"{self.file}{':' if self.place or self.about_a_field else ''} {self.text}"
+        return f"{self.file}{':' if self.place or self.what.startswith(_QUOTE) else ''} {self.text}"
 
     @property
     def text(self) -> str:
         """Without the file."""
-        colon = ":" if self.place and self.about_a_field else ""
-        return f"{self.place}{colon} {self.what}; {self.remedy}".lstrip()
+        return f"{self.place}{self.colon} {self.what}; {self.remedy}".lstrip()
 
     @property
-    def about_a_field(self) -> bool:
-        """Whether one field is at fault, not all of what is there."""
-        return self.what.startswith("'")
+    def colon(self) -> str:
+        """What comes after the place: nothing where all that is there is at fault, not one field."""
+        return ":" if self.place and self.what.startswith("'") else ""
 
 
 def refuse(problems: Iterable[Problem]) -> None:

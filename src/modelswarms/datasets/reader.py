@@ -38,12 +38,12 @@ class Reading:
 
     Attributes:
         data: of the items without a fault.
-        items: all of them, by split.
+        pairs: each example with its item, by split.
         problems: what keeps a search from using the file.
     """
 
     data: DataSet
-    items: Mapping[str, list[Item]]
+    pairs: Mapping[str, list[tuple[Item, Example]]]
     problems: list[Problem]
 
 
@@ -77,16 +77,24 @@ def read_source(source: Source) -> Reading:
     content = _content(source)
     items = dict(zip(("dev", "test"), arranged(content, source), strict=True))
     problems = list(content.problems)
-    examples = {}
+    pairs = {}
     for split, its in items.items():
-        examples[split], faults = examples_of(its)
+        pairs[split], faults = examples_of(its)
         problems += faults
     if not items["dev"] and not content.problems:
         what = "'dev' holds no examples"
         problems.append(Problem(source.label, "", what, "give some, on which a search can compare candidates."))
+    problems.sort(key=lambda problem: (problem.file, _line(problem)))
     fingerprint = fingerprint_of(items["dev"], items["test"], content.icl_prompt)
     name = source.name or content.name or _name(source)
-    return Reading(DataSet(name, examples["dev"], examples["test"], content.icl_prompt, fingerprint), items, problems)
+    dev, test = (tuple(example for _, example in pairs[split]) for split in ("dev", "test"))
+    return Reading(DataSet(name, dev, test, content.icl_prompt, fingerprint), pairs, problems)
+
+
+def _line(problem: Problem) -> int:
+    """Where it stands in a file of lines; elsewhere the order is right as it is."""
+    word, _, number = problem.place.partition(" ")
+    return int(number) if word == "line" else 0
 
 
 def examples_from(items: Sequence[Any], where: str) -> tuple[Example, ...]:
@@ -99,9 +107,9 @@ def examples_from(items: Sequence[Any], where: str) -> tuple[Example, ...]:
     Raises:
         DataError: names the item and field, and the remedy.
     """
-    examples, problems = examples_of(Item(f"{where}[{k}]", "", item, k) for k, item in enumerate(items))
+    pairs, problems = examples_of(Item(f"{where}[{k}]", "", item, k) for k, item in enumerate(items))
     refuse(problems)
-    return examples
+    return tuple(example for _, example in pairs)
 
 
 def _content(source: Source) -> Content:

@@ -1,6 +1,6 @@
 """The table of wrong inputs: each is one line with its remedy, and leaves nothing behind."""
 
-from wrong_inputs import adapters, bases, command_line, configuration, data, devices, places, runs, verbs
+from wrong_inputs import adapters, bases, command_line, configuration, data, data_verbs, devices, places, runs, verbs
 from wrong_inputs.row import Row, working_folder
 
 __all__ = ["GROUPS", "Row", "working_folder"]
@@ -9,6 +9,7 @@ GROUPS: dict[str, list[Row]] = {
     "Experts": adapters.ROWS,
     "The base": bases.ROWS,
     "Data": data.ROWS,
+    "Commands about data": data_verbs.ROWS,
     "Configuration and utilities": configuration.ROWS,
     "Run folders": runs.ROWS,
     "Permissions": places.ROWS,

@@ -20,6 +20,11 @@ def item(**keys: Any) -> Any:
     return data({"dev": [ITEM, {**ITEM, **keys}]})
 
 
+def source(**keys: Any) -> Any:
+    """Keys of ``utility.data``."""
+    return settings(utility={"kind": "exact_match", "data": keys})
+
+
 LINES = '{"question": "1 + 1?", "answer": "2"}\n{"question": \n'
 
 
@@ -180,6 +185,81 @@ ROWS = [
         "a spreadsheet's own file",
         "data.xlsx: .xlsx files are not read; save the sheet as 'CSV UTF-8'.",
         named("data.xlsx", b"PK"),
+    ),
+    Row(
+        "data-address",
+        "an address instead of a file",
+        "utility.data: https://example.org/a.csv is an address; download it, and give the file.",
+        settings(utility={"kind": "exact_match", "data": "https://example.org/a.csv"}),
+    ),
+    Row(
+        "data-key",
+        "an unknown key of the data",
+        "unknown key 'utility.data.feilds'; did you mean 'fields'?",
+        source(file="data.json", feilds={"question": "input"}),
+    ),
+    Row(
+        "data-no-place",
+        "keys of the data that name no file",
+        "utility.data: names no file; write a file, hf:org/name, or {file: ..., fields: ...}.",
+        source(dev_size=3),
+    ),
+    Row(
+        "data-two-places",
+        "data from a file and from the hub",
+        "utility.data: gives both 'file' and 'hf'; give one of them.",
+        source(file="data.json", hf="org/name"),
+    ),
+    Row(
+        "data-field-unknown",
+        "a column mapping for a field that there is not",
+        "unknown key 'utility.data.fields.anwser'; did you mean 'answer'?",
+        source(file="data.json", fields={"anwser": "label"}),
+    ),
+    Row(
+        "data-field-missing",
+        "a column mapping to a field that no item has",
+        "data.json: no item has 'anwser', which utility.data.fields.answer names; did you mean 'answer'?",
+        source(file="data.json", fields={"answer": "anwser"}),
+    ),
+    Row(
+        "data-size",
+        "more dev examples than there are",
+        "data.json: dev holds 6 examples, utility.data.dev_size is 60; give at most 6, or leave it out.",
+        source(file="data.json", dev_size=60),
+    ),
+    Row(
+        "data-sizes",
+        "more examples to be drawn than there are",
+        "data.csv: holds 2 examples, too few for dev_size 2 and test_size 1; give smaller sizes.",
+        both(
+            written("data.csv", "question,answer\n1 + 1?,2\n2 + 2?,4\n"),
+            source(file="data.csv", dev_size=2, test_size=1),
+        ),
+    ),
+    Row(
+        "data-size-text",
+        "a size that is no number",
+        "utility.data.dev_size: 'all' is not allowed; give a whole number of at least 1.",
+        source(file="data.json", dev_size="all"),
+    ),
+    Row(
+        "data-split-named",
+        "a split that the file does not have",
+        'data.json: has no "train"; write one: {"dataset": name, "dev": [...], "test": [...]}.',
+        source(file="data.json", dev="train"),
+    ),
+    Row(
+        "data-answers",
+        "a meaning of answers that YAML reads as true",
+        "utility.data.answers.1: true is not allowed; give a text (yes and no in quotes).",
+        source(file="data.json", answers={1: True}),
+    ),
+    Row(
+        "data-hub-id",
+        "a hub id of another form",
+        "utility.data: 'hf:org/name@a@b' is no data set; give hf:org/name, with @revision and :config.",
+        settings(utility={"kind": "exact_match", "data": "hf:org/name@a@b"}),
     ),
     Row(
         "data-utf16",
