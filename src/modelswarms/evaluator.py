@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
 from modelswarms.engines.base import Engine
-from modelswarms.errors import ModelswarmsError, SearchFailedError
+from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedError
 from modelswarms.runs import RunFolder
 from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
 from modelswarms.types import Array, Candidate, Evaluation, Example, Score, Split, Utility
@@ -66,8 +67,14 @@ class Evaluator:
         """Fixes the batch plan of a split, once for the whole run."""
         if split in self._plans:
             return
-        blocks = plan_of(self.engine, self.utility, self._examples(split))
-        self._append({"kind": "plan", "split": split, "blocks": [list(b) for b in blocks]})
+        examples = self._examples(split)
+        record = {
+            "kind": "plan",
+            "split": split,
+            "blocks": [list(b) for b in plan_of(self.engine, self.utility, examples)],
+        }
+        tasks = [[task, len(list(run))] for task, run in groupby(e.task for e in examples)]
+        self._append({**record, "tasks": tasks} if any(task for task, _ in tasks) else record)
 
     def calibrate(self, experts: Sequence[Candidate]) -> None:
         """Gives the utility the constants that it needs: the journal's, or else those of the starting experts.
@@ -154,6 +161,8 @@ class Evaluator:
     def _record(self, candidate: Candidate, split: Split, scores: Sequence[Score], attempt: int) -> Record:
         examples = self._examples(split)
         value, parts = value_of(self.utility, examples, scores), parts_of(self.utility, examples, scores)
+        if value is None and split == "dev":
+            raise EvaluationError(f"utility {self.utility.name}: a part that its value needs has no dev examples.")
         record = {
             "kind": "evaluation",
             **_identity(candidate),
@@ -166,7 +175,7 @@ class Evaluator:
             "attempt": attempt,
             **({} if parts is None else {"parts": parts}),
         }
-        if split == "test" or self.keep(candidate, value):
+        if split == "test" or value is None or self.keep(candidate, value):
             texts = [{"id": e.id, "response": s.response} for e, s in zip(examples, scores, strict=True)]
             record["responses"] = self.run.write_responses(texts)
         return record

@@ -19,6 +19,7 @@ from modelswarms.experts import ExpertSpace, find_base, find_experts
 from modelswarms.naming import kind_of
 from modelswarms.types import Utility
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.combining import combination_of
 from modelswarms.utilities.table import PLACES
 
 if TYPE_CHECKING:
@@ -125,10 +126,17 @@ def header_of(prepared: Prepared) -> Record:
         "experts": list(prepared.space.names),
         "config": _portable(to_mapping(prepared.config)),
         "fingerprints": dict(prepared.fingerprints),
-        "utility": {"name": prepared.utility.name, "range": prepared.utility.range},
+        "utility": _about_utility(prepared.utility),
         "engine": dict(prepared.engine.describe()),
         "versions": versions(),
     }
+
+
+def _about_utility(utility: Utility) -> Record:
+    """Name and range; of one that combines several values also how, so that a report can give them intervals."""
+    combination = combination_of(utility)
+    about: Record = {"name": utility.name, "range": utility.range}
+    return about if combination is None else {**about, "combination": combination.to_dict()}
 
 
 def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Record | None:

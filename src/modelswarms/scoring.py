@@ -21,7 +21,7 @@ from modelswarms.types import (
     Score,
     Utility,
 )
-from modelswarms.utilities.abilities import Parted, abilities_of
+from modelswarms.utilities.abilities import parts_from, value_from
 
 __all__ = ["CountingModel", "StageTimes", "parts_of", "plan_of", "score_blocks", "value_of"]
 
@@ -109,23 +109,20 @@ def score_blocks(
 
 def parts_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float] | None:
     """The value of each of a utility's parts; None where it has none. Raises ValueError where one is not finite."""
-    able = abilities_of(utility)
-    if not isinstance(able, Parted):
-        return None
-    parts = {name: float(value) for name, value in able.parts(examples, [s.value for s in scores]).items()}
-    for name, value in parts.items():
+    parts = parts_from(utility, examples, [s.value for s in scores])
+    for name, value in (parts or {}).items():
         if not math.isfinite(value):
             raise ValueError(f"utility {utility.name}: its part {name} has the value {value}")
     return parts
 
 
-def value_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> float:
-    """The utility's value. Raises ValueError where it is not finite."""
-    able, parts = abilities_of(utility), parts_of(utility, examples, scores)
-    if parts is not None and isinstance(able, Parted):
-        value = float(able.combine(parts))
-    else:
-        value = float(utility.aggregate([s.value for s in scores]))
-    if not math.isfinite(value):
+def value_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> float | None:
+    """The utility's value; None where a part that it needs has no examples.
+
+    Raises:
+        ValueError: it is not finite.
+    """
+    value = value_from(utility, examples, [s.value for s in scores])
+    if value is not None and not math.isfinite(value):
         raise ValueError(f"utility {utility.name} aggregated to {value}")
     return value

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from modelswarms import SearchFailedError, evaluate, resume, search
+from modelswarms import RunError, SearchFailedError, evaluate, resume, search
 from modelswarms.engines import ScriptedEngine
 from modelswarms.runs import RunFolder
 from modelswarms.utilities import load_utility
@@ -155,7 +155,7 @@ def test_parts_make_the_value_and_are_journalled(own, scripted):
         assert set(parts) == {"even", "odd"}
         assert math.isclose(record["value"], math.sqrt(parts["even"] * parts["odd"]))
     measured, _ = evaluate(own("Halves"), expert=["between", "degree"], split="dev", engine=scripted())
-    assert math.isclose(measured.value, math.sqrt(math.prod(measured.parts.values())))
+    assert math.isclose(measured.value, math.sqrt(math.prod(f["value"] for f in measured.parts.values())))
 
 
 def test_constants_are_measured_once_and_kept(own, scripted):
@@ -222,3 +222,38 @@ def test_a_limit_stops_at_once_and_the_run_goes_on_later(own, scripted, tmp_path
     assert json.loads((tmp_path / "run" / "timing.json").read_text())["remote"]["requests"] <= 112
     (tmp_path / "limit.txt").unlink()
     assert resume(tmp_path / "run", engine=scripted()).best == whole.best
+
+
+def test_several_tasks_in_one_search(keys, scripted, tmp_path, data_file):
+    """The run of two tasks has both in each record, and goes on from any line to the same bytes."""
+    other = json.loads(data_file.read_text())
+    for item in other["dev"] + other["test"]:
+        item["answer"] = str((int(item["id"]) + 1) % 5)
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    parts = {
+        "same": {"kind": "exact_match", "data": "numbers.json"},
+        "next": {"kind": "exact_match", "data": "other.json", "which": "last"},
+    }
+    config = tmp_path / "multi.yaml"
+    config.write_text(json.dumps({"utility": {"kind": "multi_task", "parts": parts, "combine": "mean"}}))
+
+    def both(prompt, coefficients):
+        said = answers(prompt, coefficients)
+        return said if said.startswith("none") else f"{said} or {(int(said) + 1) % 5}"
+
+    answers = scripted()._answer
+    engine = lambda: ScriptedEngine(both, block_tokens=20)  # noqa: E731
+    swarm = {"particles": 12, "max_iterations": 2}
+    run = search(config, swarm=swarm, run_dir=str(tmp_path / "run"), engine=engine()).run_dir
+    for record in records(run, "evaluation"):
+        assert record["parts"]["same"] == record["parts"]["next"] == record["value"]
+    for plan in records(run, "plan"):
+        half = len([i for block in plan["blocks"] for i in block]) // 2
+        assert all(len({i < half for i in block}) == 1 for block in plan["blocks"])
+    whole = (run / "journal.jsonl").read_bytes()
+    (run / "journal.jsonl").write_bytes(b"".join(whole.splitlines(keepends=True)[:20]))
+    resume(run, engine=engine())
+    assert (run / "journal.jsonl").read_bytes() == whole
+    (tmp_path / "other.json").write_text(json.dumps(other).replace("How much", "How many"))
+    with pytest.raises(RunError, match="data changed"):
+        resume(run, engine=engine())

@@ -218,6 +218,14 @@ def test_a_name_is_a_kind_with_its_own_keys_and_data(tmp_path, data_file, monkey
         load_utility("exact_match", tmp_path)
 
 
+def test_a_data_sets_own_prompt_may_stand_in_the_template(tmp_path):
+    (tmp_path / "p.json").write_text('{"icl_prompt": "For example: 1.", "dev": [{"question": "a?", "answer": 1}]}')
+    utility, data = load_utility(
+        {"kind": "exact_match", "data": "p.json", "template": "{icl_prompt} {question}"}, tmp_path
+    )
+    assert utility.prompt(data.dev[0]) == "For example: 1. a?"
+
+
 def test_relative_examples_to_be_shown_are_beside_the_configuration(tmp_path, data_file):
     (tmp_path / "shots.json").write_text('{"dev": [{"question": "a?", "answer": 1}]}')
     utility, _ = load_utility({"kind": "exact_match", "data": str(data_file), "few_shot": "shots.json"}, tmp_path)

@@ -67,7 +67,7 @@ def evaluate(
             expert=expert,
             split=split,
             run=config if is_run else None,
-            told=lambda m: status.update(f"{m.expert}: {m.value:.3f}"),
+            told=lambda m: status.update(f"{m.expert}: {_value(m.value)}"),
         )
     output.print(_table(measured))
     if out is not None:
@@ -88,12 +88,14 @@ def _table(measured: Sequence[Measured]) -> Table:
     for m in measured:
         table.add_row(
             m.expert,
-            f"{m.value:.3f}",
+            _value(m.value),
             _interval(m.ci),
             *([_difference(m)] if len(measured) > 1 else []),
             str(m.unparsed),
             f"{m.seconds:.1f}",
         )
+        for part, figures in (m.parts or {}).items():
+            table.add_row(f"  {part}", _value(figures["value"]), _interval(figures["ci"]), style="dim")
     return table
 
 
@@ -102,6 +104,10 @@ def _difference(measured: Measured) -> str:
         return ""
     interval = measured.difference_ci
     return f"{measured.difference:+.3f}" + (f" ({interval[0]:+.3f} to {interval[1]:+.3f})" if interval else "")
+
+
+def _value(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
 
 
 def _interval(interval: tuple[float, float] | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +19,13 @@ from modelswarms.errors import ConfigError, DataError, ExpertError
 from modelswarms.experts import ExpertSpace, find_experts
 from modelswarms.naming import nearest
 from modelswarms.preparation import base_of, experts_of
-from modelswarms.reports.statistics import mean_interval, paired_interval
+from modelswarms.reports.intervals import Intervals
 from modelswarms.runs import RunFolder
 from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
 from modelswarms.types import Array, Example, Score, Split, Utility
 from modelswarms.utilities import load_utility
 from modelswarms.utilities.abilities import opened, with_constants
+from modelswarms.utilities.combining import combination_of
 
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
@@ -41,20 +42,20 @@ class Measured:
 
     Attributes:
         expert: as it was asked for.
-        value: the utility's value on the split.
-        ci: its 95 % interval over examples; None where the value is not the mean of their scores.
+        value: the utility's value on the split; None where a part that it needs has no examples there.
+        ci: its 95 % interval over examples; None where it is not known how the value is made of their scores.
         difference, difference_ci: from the first expert of the same call, on the same examples (paired
             bootstrap); None for the first.
         unparsed: answers that could not be read.
         seconds, tokens: what it took, prompts included.
         answers: for every example ``id``, ``score``, ``answer`` (as read) and ``response`` (as said).
-        parts: the value of each part of a utility that has parts.
+        parts: ``value`` and ``ci`` of each part of a utility that has parts; None for one without.
     """
 
     expert: str
     utility: str
     split: Split
-    value: float
+    value: float | None
     ci: tuple[float, float] | None
     difference: float | None
     difference_ci: tuple[float, float] | None
@@ -63,7 +64,7 @@ class Measured:
     seconds: float
     tokens: int
     answers: Sequence[Mapping[str, Any]] = field(repr=False)
-    parts: Mapping[str, float] | None = None
+    parts: Mapping[str, Mapping[str, Any]] | None = None
 
 
 def evaluate(
@@ -116,7 +117,7 @@ def evaluate(
         exam = _Exam(engine, utility, examples, split, blocks)
         for given, coefficients in zip(wanted, weights, strict=True):
             found = exam.of(str(given), coefficients)
-            measured.append(_compared(found, measured[0]) if measured else found)
+            measured.append(exam.compared(found, measured[0]) if measured else found)
             told(measured[-1])
     return measured
 
@@ -196,14 +197,13 @@ class _Exam:
         with self.engine.bind(coefficients) as bound:
             model = CountingModel(bound)
             scores = score_blocks(self.utility, self.examples, self.blocks, model)
-        value, values = value_of(self.utility, self.examples, scores), [score.value for score in scores]
-        is_mean = math.isclose(value, math.fsum(values) / len(values), rel_tol=1e-9, abs_tol=1e-12)
+        record = self._record(scores)
         return Measured(
             expert=expert,
             utility=self.utility.name,
             split=self.split,
-            value=value,
-            ci=mean_interval(values) if is_mean else None,
+            value=record["value"],
+            ci=self._intervals.of(record) if self._intervals.known(record) else None,
             difference=None,
             difference_ci=None,
             examples=len(scores),
@@ -211,16 +211,36 @@ class _Exam:
             seconds=time.perf_counter() - began,
             tokens=model.prompt_tokens + model.new_tokens,
             answers=[_answer(e, s) for e, s in zip(self.examples, scores, strict=True)],
-            parts=parts_of(self.utility, self.examples, scores),
+            parts=self._intervals.parts(record),
         )
+
+    def compared(self, measured: Measured, first: Measured) -> Measured:
+        """With its difference from the first."""
+        if measured.value is None or first.value is None:
+            return measured
+        one, other = (self._again(m) for m in (measured, first))
+        ci = self._intervals.difference(one, other) if measured.ci and first.ci else None
+        return replace(measured, difference=measured.value - first.value, difference_ci=ci)
+
+    def _record(self, scores: Sequence[Score]) -> dict[str, Any]:
+        """As the journal of a search would have it."""
+        parts = parts_of(self.utility, self.examples, scores)
+        return {
+            "split": self.split,
+            "value": value_of(self.utility, self.examples, scores),
+            "scores": [score.value for score in scores],
+            **({} if parts is None else {"parts": parts}),
+        }
+
+    def _again(self, measured: Measured) -> dict[str, Any]:
+        parts = {} if measured.parts is None else {"parts": {k: f["value"] for k, f in measured.parts.items()}}
+        scores = [answer["score"] for answer in measured.answers]
+        return {"split": self.split, "value": measured.value, "scores": scores, **parts}
+
+    @cached_property
+    def _intervals(self) -> Intervals:
+        return Intervals(combination_of(self.utility), {self.split: [example.task for example in self.examples]})
 
 
 def _answer(example: Example, score: Score) -> dict[str, Any]:
     return {"id": example.id, "score": score.value, "answer": score.answer, "response": score.response}
-
-
-def _compared(measured: Measured, first: Measured) -> Measured:
-    """With its difference from the first."""
-    one, other = ([answer["score"] for answer in m.answers] for m in (measured, first))
-    ci = paired_interval(one, other) if measured.ci and first.ci else None
-    return replace(measured, difference=measured.value - first.value, difference_ci=ci)

@@ -119,10 +119,11 @@ def _figures(result: Mapping[str, Any], over: bool) -> str:
     )
     difference = result["difference"]
     if difference and over:
-        low, high = difference["ci"]
-        lines.append(
-            f"On test it is {difference['test']:+.4f} from the best single expert (paired, {low:+.4f} to {high:+.4f})."
-        )
+        ci = difference["ci"]
+        paired = f" (paired, {ci[0]:+.4f} to {ci[1]:+.4f})" if ci else ""
+        lines.append(f"On test it is {difference['test']:+.4f} from the best single expert{paired}.")
+    if result["best"].get("parts"):
+        lines += ["", *_parts(result["best"]["parts"], over), ""]
     again = result["best"]["rescored"]
     if again:
         lines.append(
@@ -132,6 +133,20 @@ def _figures(result: Mapping[str, Any], over: bool) -> str:
     warnings = result["warnings"]
     return "\n".join([*lines, *(["", "What to know beside the figures:", ""] if warnings else []),
                       *(f"- {warning}" for warning in warnings)])  # fmt: skip
+
+
+def _parts(parts: Mapping[str, Any], over: bool) -> list[str]:
+    """What a utility of several parts is made of."""
+    rows = []
+    for name, dev in parts["dev"].items():
+        test = (parts["test"] or {}).get(name) if over else None
+        rows.append(f"| {name} | {_part(dev)} | {_part(test) if test else 'not run'} |")
+    return ["| part of its value | dev | test |", "|---|---|---|", *rows]
+
+
+def _part(figures: Mapping[str, Any]) -> str:
+    interval = figures["ci"]
+    return f"{figures['value']:.4f}" + (f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else "")
 
 
 def _loading(base: str, merged: bool) -> str:

@@ -260,7 +260,7 @@ _LARGEST = sys.float_info.max
 
 def share_of(value: float, low: float, high: float) -> float:
     """How far along an axis a value lies, from 0 to 1; halves, so that no difference is too large for a float."""
-    if not high > low:
+    if not high / 2 > low / 2:
         return 0.5
     return (min(max(value, low), high) / 2 - low / 2) / (high / 2 - low / 2)
 

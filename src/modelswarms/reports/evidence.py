@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modelswarms.preparation import current_header
+from modelswarms.reports.intervals import Intervals
 from modelswarms.reports.result import build_result
 
 __all__ = ["RANDOM", "Evidence", "gather"]
@@ -30,6 +30,7 @@ class Evidence:
         finished: whether the run came to its end; if not, ``test`` is empty.
         dev, test: evaluations with a value, by candidate.
         failures: failed attempts.
+        intervals: how sure the values are.
     """
 
     header: Mapping[str, Any]
@@ -39,6 +40,7 @@ class Evidence:
     dev: Mapping[str, Record]
     test: Mapping[str, Record]
     failures: Sequence[Record]
+    intervals: Intervals
 
     @property
     def experts(self) -> list[str]:
@@ -85,13 +87,13 @@ class Evidence:
         """Whether values are shares of right answers, so that percent is the word for them."""
         bounds = self.header["utility"]["range"]
         valued = [*self.dev.values(), *self.test.values()]
-        shares = all(set(r["scores"]) <= {0.0, 1.0} and _is_mean(r) for r in valued)
+        shares = all(set(r["scores"]) <= {0.0, 1.0} and self.intervals.known(r) for r in valued)
         return shares and bounds is not None and list(bounds) == [0, 1]
 
     @property
     def means(self) -> bool:
-        """Whether every value is the mean of its examples' scores, which the intervals are about."""
-        return all(_is_mean(r) for r in [*self.dev.values(), *self.test.values()])
+        """Whether every value is made of means of its examples' scores, which the intervals are about."""
+        return all(self.intervals.known(r) for r in [*self.dev.values(), *self.test.values()])
 
 
 def gather(records: Sequence[Record], manifest: Mapping[str, Any], saved: Mapping[str, Any] | None) -> Evidence:
@@ -119,6 +121,7 @@ def gather(records: Sequence[Record], manifest: Mapping[str, Any], saved: Mappin
         dev=dev,
         test=test if finished else {},
         failures=[r for r in records if r["kind"] == "failure"],
+        intervals=Intervals.of_run(header, records),
     )
 
 
@@ -146,10 +149,3 @@ def _expected_header(manifest: Mapping[str, Any]) -> Record:
         "utility": {"name": name, "range": None},
         "engine": {},
     }
-
-
-def _is_mean(record: Record) -> bool:
-    if not record["scores"]:
-        return True
-    mean = statistics.fmean(record["scores"])
-    return bool(abs(mean - record["value"]) <= 1e-9 * max(1.0, abs(mean)))

@@ -10,7 +10,7 @@ from typing import Any
 from modelswarms.config import config_from_mapping
 from modelswarms.preparation import current_header
 from modelswarms.reports.caveats import caveats, rescored_figures
-from modelswarms.reports.statistics import mean_interval, paired_interval
+from modelswarms.reports.intervals import Intervals
 from modelswarms.swarm import Swarm
 from modelswarms.types import Candidate, Evaluation
 
@@ -26,7 +26,8 @@ class RunResult:
 
     Attributes:
         run_dir: the run's folder; ``run_dir / "best"`` is the best expert as a PEFT adapter.
-        best: ``coefficients`` by expert, ``dev``, ``test`` and ``test_ci`` (95 %), ``rescored`` by PEFT.
+        best: ``coefficients`` by expert, ``dev``, ``test`` and ``test_ci`` (95 %), ``rescored`` by PEFT; ``parts``: for
+            a utility that has some, value and ``ci`` of each, on dev and on test.
         best_single: the starting expert that was best on dev: ``expert``, ``dev``, ``test``, ``test_ci``.
         difference: best minus best single on test, ``test`` and its paired bootstrap ``ci`` (95 %); or None.
         random_search: ``dev``, ``test`` at as many evaluations; None unless asked for.
@@ -67,16 +68,17 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
     randoms = [r for r in dev.values() if r["candidate"].startswith(RANDOM)]
     best, single = _best(searched), _best([r for r in searched if _is_expert(r, header)])
     valued = [*dev.values(), *test.values()]
+    figures = _Figures(Intervals.of_run(header, records), test)
     result = {
-        "best_single": {"expert": header["experts"][single["particle"]], **_figures(single, test)},
+        "best_single": {"expert": header["experts"][single["particle"]], **figures.of(single)},
         "best": {
             "candidate": best["candidate"],
             "coefficients": dict(zip(header["experts"], best["coefficients"], strict=True)),
-            **_figures(best, test),
+            **figures.of(best),
             "rescored": rescored_figures(records, best["candidate"]),
         },
-        "difference": _difference(best, single, test),
-        "random_search": _figures(_best(randoms), test) if randoms else None,
+        "difference": figures.difference(best, single),
+        "random_search": figures.of(_best(randoms)) if randoms else None,
         "experts": {header["experts"][r["particle"]]: r["value"] for r in searched if _is_expert(r, header)},
         "iterations": swarm.iteration,
         "evaluations": len(searched),
@@ -91,6 +93,8 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
         "fingerprints": header["fingerprints"],
         "versions": header["versions"],
     }
+    constants = next((r["values"] for r in records if r["kind"] == "constants" and r["name"] == "utility"), None)
+    result |= {} if constants is None else {"constants": constants}
     return {**result, "warnings": caveats(result, records, header)}
 
 
@@ -128,22 +132,32 @@ def _best(records: Sequence[Record]) -> Record:
     return min(records, key=lambda r: (-r["value"], r["iteration"], r["particle"]))
 
 
-def _figures(record: Record, test: Mapping[str, Record]) -> dict[str, Any]:
-    tested = test.get(record["candidate"])
-    return {
-        "dev": record["value"],
-        "dev_ci": mean_interval(record["scores"]),
-        "test": tested["value"] if tested else None,
-        "test_ci": mean_interval(tested["scores"]) if tested else None,
-    }
+@dataclass(frozen=True)
+class _Figures:
+    """Writes out what a candidate has on dev and on test."""
 
+    intervals: Intervals
+    test: Mapping[str, Record]
 
-def _difference(best: Record, single: Record, test: Mapping[str, Record]) -> dict[str, Any] | None:
-    """Best minus best single on test; None where the test split was left alone."""
-    if best["candidate"] not in test or single["candidate"] not in test:
-        return None
-    one, other = test[best["candidate"]], test[single["candidate"]]
-    return {"test": one["value"] - other["value"], "ci": paired_interval(one["scores"], other["scores"])}
+    def of(self, record: Record) -> dict[str, Any]:
+        """Values, intervals, and the parts of both."""
+        tested = self.test.get(record["candidate"])
+        dev_parts = self.intervals.parts(record)
+        test_parts = self.intervals.parts(tested) if tested else None
+        return {
+            "dev": record["value"],
+            "dev_ci": self.intervals.of(record),
+            "test": tested["value"] if tested else None,
+            "test_ci": self.intervals.of(tested) if tested else None,
+            **({} if dev_parts is None else {"parts": {"dev": dev_parts, "test": test_parts}}),
+        }
+
+    def difference(self, best: Record, single: Record) -> dict[str, Any] | None:
+        """Best minus best single on test; None where the test split was left alone, or gives no value."""
+        one, other = (self.test.get(record["candidate"]) for record in (best, single))
+        if one is None or other is None or one["value"] is None or other["value"] is None:
+            return None
+        return {"test": one["value"] - other["value"], "ci": self.intervals.difference(one, other)}
 
 
 def _rate(records: Sequence[Record]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["RESAMPLES", "mean_interval", "paired_interval", "resampled_means"]
+__all__ = ["RESAMPLES", "Interval", "mean_interval", "paired_interval", "percentiles", "resampled_means"]
 
 RESAMPLES = 10_000
 _STREAM = 20_241_014
@@ -24,7 +24,7 @@ def mean_interval(scores: Sequence[float]) -> Interval | None:
         return None
     if set(scores) <= {0.0, 1.0}:
         return _wilson(sum(scores), len(scores))
-    return _percentiles(resampled_means(np.asarray(scores, dtype=np.float64)))
+    return percentiles(resampled_means(np.asarray(scores, dtype=np.float64)))
 
 
 def paired_interval(one: Sequence[float], other: Sequence[float]) -> Interval | None:
@@ -37,12 +37,15 @@ def paired_interval(one: Sequence[float], other: Sequence[float]) -> Interval | 
         raise ValueError(f"scores of {len(one)} and of {len(other)} examples cannot be paired.")
     if not one:
         return None
-    return _percentiles(resampled_means(np.subtract(one, other, dtype=np.float64)))
+    return percentiles(resampled_means(np.subtract(one, other, dtype=np.float64)))
 
 
-def resampled_means(values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
-    """Means of ``resamples`` draws with replacement; shape (resamples,)."""
-    draws = np.random.Generator(np.random.Philox(_STREAM))
+def resampled_means(values: np.ndarray, resamples: int = RESAMPLES, stream: int = 0) -> np.ndarray:
+    """Means of ``resamples`` draws with replacement; shape (resamples,).
+
+    The same examples are drawn for the same number of values and ``stream``, which is what pairs them.
+    """
+    draws = np.random.Generator(np.random.Philox(_STREAM + stream))
     means = np.empty(resamples)
     step = max(1, 2_000_000 // len(values))  # bounds the memory of the index matrix
     for start in range(0, resamples, step):
@@ -51,7 +54,8 @@ def resampled_means(values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarra
     return means
 
 
-def _percentiles(means: np.ndarray) -> Interval:
+def percentiles(means: np.ndarray) -> Interval:
+    """What 95 % of resampled figures lie between."""
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 

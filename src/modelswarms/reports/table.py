@@ -19,10 +19,16 @@ def result_table(result: RunResult) -> RenderableType:
     table = Table(title=f"Utility: {result.details['utility']}", title_justify="left")
     for heading, justify in (("", "left"), ("dev", "right"), ("test", "right"), ("test, 95 % interval", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    table.add_row(f"best single expert ({result.best_single['expert']})", *_cells(result.best_single))
-    table.add_row(Text("swarm", style="bold"), *(Text(c, style="bold") for c in _cells(result.best)))
+    rows = [
+        (f"best single expert ({result.best_single['expert']})", "", result.best_single),
+        ("swarm", "bold", result.best),
+    ]
     if result.random_search:
-        table.add_row("random search, as many evaluations", *_cells(result.random_search))
+        rows.append(("random search, as many evaluations", "", result.random_search))
+    for name, style, figures in rows:
+        table.add_row(*(Text(cell, style=style) for cell in (name, *_cells(figures))))
+        for part, cells in _parts(figures):
+            table.add_row(*(Text(cell, style="dim") for cell in (f"  {part}", *cells)))
     warnings = (Text(f"Warning: {line}", style="yellow") for line in result.details["warnings"])
     return Group(table, *(Text(line) for line in _lines(result)), *warnings)
 
@@ -31,13 +37,28 @@ def _cells(figures: Any) -> tuple[str, str, str]:
     return _number(figures["dev"]), _number(figures["test"]), _interval(figures["test_ci"])
 
 
+def _parts(figures: Any) -> list[tuple[str, tuple[str, str, str]]]:
+    """The parts of a value, each with its cells."""
+    parts = figures.get("parts")
+    if not parts:
+        return []
+    tests = parts["test"] or {}
+    nothing = {"value": None, "ci": None}
+    found = []
+    for name, dev in parts["dev"].items():
+        test = tests.get(name, nothing)
+        found.append((name, (_number(dev["value"]), _number(test["value"]), _interval(test["ci"]))))
+    return found
+
+
 def _lines(result: RunResult) -> list[str]:
     details = result.details
     lines = []
     if result.difference:
+        ci = result.difference["ci"]
+        paired = f" (95 % interval {_interval(ci)}, paired)" if ci else ""
         lines.append(
-            f"On test the swarm is {result.difference['test']:+.3f} from the best single expert "
-            f"(95 % interval {_interval(result.difference['ci'])}, paired). "
+            f"On test the swarm is {result.difference['test']:+.3f} from the best single expert{paired}. "
             "Dev figures of a search are optimistic: quote the test."
         )
     share = ", ".join(f"{n} {a:+.2f}" for n, a in _largest(result.best["coefficients"]))

@@ -14,8 +14,8 @@ from modelswarms.reports.answers import Comparison, compare
 from modelswarms.reports.charts import Bar, Level, Line, interval_axis, interval_bar, line_chart, signed_bars
 from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale, counted, duration, signed
+from modelswarms.reports.parts import Figure, PartTable, how_combined, part_tables
 from modelswarms.reports.sentence import headline, is_best_single, scale_of
-from modelswarms.reports.statistics import mean_interval, paired_interval
 
 __all__ = [
     "Chart",
@@ -50,14 +50,6 @@ class Chart:
 
     wide: str
     narrow: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A value with its 95 % interval, as text; the interval is empty where there is none."""
-
-    value: str
-    interval: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +108,8 @@ class View:
     over: bool
     subtitle: str
     differences: Sequence[str]
+    parts: Sequence[PartTable]
+    how_combined: str
     rows: Sequence[Row]
     axis: str
     means: bool
@@ -148,6 +142,8 @@ def build_view(evidence: Evidence, run: Path, times: Times) -> View:
         over=evidence.finished,
         subtitle=f"Utility {utility}" + (f", {counted(count, 'expert')}" if count else ""),
         differences=_differences(evidence, scale),
+        parts=part_tables(evidence),
+        how_combined=how_combined(evidence),
         rows=rows,
         axis=axis,
         means=evidence.means,
@@ -222,7 +218,7 @@ def _plot_axis(ends: Sequence[float], bounds: Sequence[float] | None) -> tuple[f
 
 
 def _interval(evidence: Evidence, record: Record) -> Sequence[float] | None:
-    return mean_interval(record["scores"]) if evidence.means else None
+    return evidence.intervals.of(record) if evidence.means else None
 
 
 def _mark(evidence: Evidence, record: Record, split: str) -> tuple[str, float, Sequence[float] | None]:
@@ -244,7 +240,7 @@ def _differences(evidence: Evidence, scale: Scale) -> list[str]:
     said = []
     for name, record in others:
         other = evidence.test.get(record["candidate"]) if record else None
-        interval = paired_interval(best["scores"], other["scores"]) if best and other else None
+        interval = evidence.intervals.difference(best, other) if best and other else None
         if best and other and interval:
             unit = f"{chr(0xA0)}points" if scale.percent else ""
             said.append(

@@ -27,7 +27,9 @@ __all__ = [
     "Sourced",
     "abilities_of",
     "opened",
+    "parts_from",
     "usage_of",
+    "value_from",
     "with_constants",
 ]
 
@@ -54,6 +56,9 @@ class Sourced(Protocol):
 class Parted(Protocol):
     """Its value is made of several parts' values, which are reported as well.
 
+    One that has a ``combination`` (:class:`~modelswarms.utilities.combining.Combination`) says how, so that reports
+    can give its value an interval.
+
     Examples say by their ``task`` what part they belong to. No block of the batch plan mixes parts.
     """
 
@@ -61,8 +66,11 @@ class Parted(Protocol):
         """Each part's value, from the scores of all examples, in the order of the data."""
         ...
 
-    def combine(self, parts: Mapping[str, float]) -> float:
-        """The utility's value from its parts' values; it takes the place of ``aggregate``."""
+    def combine(self, parts: Mapping[str, float]) -> float | None:
+        """The utility's value from its parts' values, in the place of ``aggregate``.
+
+        None where a part that it needs has no value, as may be on a test split without examples of that part.
+        """
         ...
 
 
@@ -123,6 +131,21 @@ class Metered(Protocol):
 def abilities_of(utility: Utility) -> object:
     """What has the abilities: the utility, or the user's own object that it holds."""
     return utility.utility if isinstance(utility, OwnUtility) else utility
+
+
+def parts_from(utility: Utility, examples: Sequence[Example], scores: Sequence[float]) -> dict[str, float] | None:
+    """The value of each of a utility's parts; None where it has none."""
+    able = abilities_of(utility)
+    return {k: float(v) for k, v in able.parts(examples, scores).items()} if isinstance(able, Parted) else None
+
+
+def value_from(utility: Utility, examples: Sequence[Example], scores: Sequence[float]) -> float | None:
+    """A utility's value from the scores of all examples; None where a part that it needs has none."""
+    able, parts = abilities_of(utility), parts_from(utility, examples, scores)
+    if parts is None or not isinstance(able, Parted):
+        return float(utility.aggregate(scores))
+    value = able.combine(parts)
+    return None if value is None else float(value)
 
 
 def with_constants(utility: Utility, constants: Mapping[str, float]) -> Utility:

@@ -28,7 +28,8 @@ class Prompting:
 
     Attributes:
         template: the prompt; ``{question}`` stands for the question, ``{choices}`` for a line an option (``A: text``),
-            ``{domain}`` and any other key of the data's items for what the item has there.
+            ``{domain}`` and any other key of the data's items for what the item has there, and ``{icl_prompt}`` for the
+            data set's own prompt.
         instruction: a line before everything else.
         few_shot: answered examples shown first: a data file (its dev items), or a list of items with question and
             answer. They are never taken from the examples that are scored.

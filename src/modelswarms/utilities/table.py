@@ -16,6 +16,7 @@ from modelswarms.types import Utility
 from modelswarms.utilities.abilities import Particular, Sourced, abilities_of
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
+from modelswarms.utilities.multi_task import MultiTask
 from modelswarms.utilities.named import NAMED
 
 __all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_utility"]
@@ -25,6 +26,7 @@ Keys = Mapping[str, Any]
 KINDS: Final[Mapping[str, type]] = {
     "exact_match": ExactMatch,
     "function": OwnFunction,
+    "multi_task": MultiTask,
 }
 """By kind, a frozen dataclass whose fields are the kind's keys: a utility, or one that makes it (:class:`Maker`)."""
 
@@ -73,15 +75,29 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
         utility = replace(utility, name=word)  # type: ignore[type-var]
     data, where = _data(spec.get("data"), word, utility, folder)
     able = abilities_of(utility)
+    data = _with_icl_prompt(data)
     problem = able.unsuited(data) if isinstance(able, Particular) else None
     if problem:
         raise DataError(f"{where}: {problem}")
     return utility, data
 
 
+def _with_icl_prompt(data: DataSet) -> DataSet:
+    """Examples that know the data set's own prompt, so that ``{icl_prompt}`` can stand in a template."""
+    if data.icl_prompt is None:
+        return data
+    dev, test = (
+        tuple(replace(e, extra={"icl_prompt": data.icl_prompt, **e.extra}) for e in split)
+        for split in (data.dev, data.test)
+    )
+    return replace(data, dev=dev, test=test)
+
+
 def _as_keys(spec: str | Keys) -> Keys:
     if not isinstance(spec, str):
-        return spec
+        target = spec.get("kind")
+        own = isinstance(target, str) and ":" in target
+        return {**spec, "kind": "function", "target": target} if own else spec
     if spec in NAMED or spec in KINDS:
         return {"kind": spec}
     if ":" in spec:
@@ -104,7 +120,9 @@ def _data(given: Any, word: str, utility: Utility, folder: Path) -> tuple[DataSe
     """The data that a utility is about, and what messages call it."""
     given = given or getattr(utility, "data", None)
     able = abilities_of(utility)
-    if given is None and isinstance(able, Sourced):
+    if isinstance(able, Sourced):
+        if given is not None:
+            raise ConfigError(f"utility.data: {word} brings its own examples; leave it out.")
         data = able.dataset()
         return data, data.name
     if given is None and word in NAMED:

@@ -1,6 +1,18 @@
 """The table of wrong inputs: each is one line with its remedy, and leaves nothing behind."""
 
-from wrong_inputs import adapters, bases, command_line, configuration, data, data_verbs, devices, places, runs, verbs
+from wrong_inputs import (
+    adapters,
+    bases,
+    command_line,
+    configuration,
+    data,
+    data_verbs,
+    devices,
+    places,
+    runs,
+    utilities,
+    verbs,
+)
 from wrong_inputs.row import Row, working_folder
 
 __all__ = ["GROUPS", "Row", "working_folder"]
@@ -10,7 +22,8 @@ GROUPS: dict[str, list[Row]] = {
     "The base": bases.ROWS,
     "Data": data.ROWS,
     "Commands about data": data_verbs.ROWS,
-    "Configuration and utilities": configuration.ROWS,
+    "Configuration": configuration.ROWS,
+    "Utilities": utilities.ROWS,
     "Run folders": runs.ROWS,
     "Permissions": places.ROWS,
     "Devices": devices.ROWS,
