@@ -16,7 +16,7 @@ from modelswarms.experts.hub import is_path
 from modelswarms.naming import kind_of, nearest
 from modelswarms.settings import arguments, build, key_names, plain
 from modelswarms.swarm import PRESETS, SwarmConfig
-from modelswarms.utilities.table import PLACES
+from modelswarms.utilities.table import PLACES, models_of
 
 __all__ = [
     "SearchConfig",
@@ -208,8 +208,8 @@ def _anchored_utility(utility: Any, folder: Path) -> Any:
         out.setdefault("folder", str(folder))
     if "data" in out:
         out["data"] = anchored_source(out["data"], folder)
-    for key in PLACES:
-        if isinstance(out.get(key), str | Path):
+    for key in (*PLACES, *models_of(out.get("kind"))):
+        if isinstance(out.get(key), str | Path) and out[key]:
             out[key] = _anchored_paths(out[key], folder)
     parts = out.get("parts")
     if isinstance(parts, Mapping):

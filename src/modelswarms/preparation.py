@@ -17,15 +17,16 @@ from modelswarms.engines import make_engine
 from modelswarms.errors import DataError, RunError
 from modelswarms.experts import ExpertSpace, find_base, find_experts
 from modelswarms.naming import kind_of
-from modelswarms.types import Utility
+from modelswarms.types import Example, Utility
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.abilities import Unbounded, abilities_of, loaded
 from modelswarms.utilities.combining import combination_of
-from modelswarms.utilities.table import PLACES
+from modelswarms.utilities.table import PLACES, models_of
 
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
 
-__all__ = ["Prepared", "base_of", "check_unchanged", "experts_of", "header_of", "prepare"]
+__all__ = ["Prepared", "base_of", "check_unchanged", "experts_of", "header_of", "prepare", "prompt_lengths"]
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +66,15 @@ class Prepared:
             **self.engine.describe(),
         }
 
-    def check_prompts(self) -> None:
-        """Raises DataError where the started engine cannot take a prompt in, before a run is begun for it."""
+    def make_ready(self) -> None:
+        """What the started engine and the utility have to do before a run is begun.
+
+        Raises:
+            WrongInputError: the engine cannot take a prompt in, or what the utility scores with cannot be loaded.
+        """
         for examples in (self.data.dev, self.data.test if self.config.test == "best" else ()):
-            self.engine.count_tokens([self.utility.prompt(example) for example in examples])
+            prompt_lengths(self.engine, self.utility, examples)
+        loaded(self.utility)
 
 
 def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
@@ -112,6 +118,20 @@ def _check_prompts(utility: Utility, data: DataSet) -> None:
                     f"utility {utility.name}: its prompt of {split} example {example.id} is {kind_of(prompt)}; "
                     "give a text."
                 )
+
+
+def prompt_lengths(engine: Engine, utility: Utility, examples: Sequence[Example]) -> list[int]:
+    """Tokens of each example's prompt. Raises DataError for one that the started engine cannot take in."""
+    able = abilities_of(utility)
+    unbounded = [isinstance(able, Unbounded) and able.any_length(example) for example in examples]
+    lengths = [0] * len(examples)
+    for any_length in sorted(set(unbounded)):
+        places = [i for i, known in enumerate(unbounded) if known == any_length]
+        prompts = [utility.prompt(examples[i]) for i in places]
+        found = engine.count_tokens(prompts, any_length=True) if any_length else engine.count_tokens(prompts)
+        for i, length in zip(places, found, strict=True):
+            lengths[i] = length
+    return lengths
 
 
 def header_of(prepared: Prepared) -> Record:
@@ -208,7 +228,8 @@ def _portable_utility(utility: Any) -> Any:
         return [_portable_utility(part) for part in utility]
     if not isinstance(utility, Mapping):
         return utility
-    kept = {k: v for k, v in utility.items() if not (k in ("data", "folder") or (k in PLACES and isinstance(v, str)))}
+    places = (*PLACES, *models_of(utility.get("kind")))
+    kept = {k: v for k, v in utility.items() if not (k in ("data", "folder") or (k in places and isinstance(v, str)))}
     if isinstance(kept.get("parts"), Mapping):
         kept["parts"] = {name: _portable_utility(part) for name, part in kept["parts"].items()}
     elif "parts" in kept:

@@ -11,6 +11,7 @@ from typing import Any
 
 from modelswarms.engines.base import Engine
 from modelswarms.plan import make_plan
+from modelswarms.preparation import prompt_lengths
 from modelswarms.types import (
     Example,
     Loglikelihood,
@@ -85,7 +86,7 @@ class CountingModel:
 
 def plan_of(engine: Engine, utility: Utility, examples: Sequence[Example]) -> Blocks:
     """The batch plan of examples: blocks of like length, of one task each."""
-    lengths = engine.count_tokens([utility.prompt(e) for e in examples])
+    lengths = prompt_lengths(engine, utility, examples)
     return make_plan(lengths, engine.block_tokens, [e.task for e in examples])
 
 

@@ -72,7 +72,7 @@ def search(
     with closing(prepared.engine):
         header = header_of(prepared)
         prepared.engine.start(prepared.space)
-        prepared.check_prompts()
+        prepared.make_ready()
         with (
             RunFolder.create(path, prepared.manifest()) as run,
             tracked(trackers, run, _told(header), [], watch or Silent()) as watching,
@@ -104,7 +104,7 @@ def resume(
             now = header_of(prepared)
             new = check_unchanged(records, now, run.path) if records else now  # it may have ended before its first line
             prepared.engine.start(prepared.space)
-            prepared.check_prompts()
+            prepared.make_ready()
             with (
                 tracked(trackers, run, _told(now), records, watch or Silent()) as watching,
                 opened(prepared.utility, run.path),

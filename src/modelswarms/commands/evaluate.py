@@ -24,7 +24,7 @@ from modelswarms.runs import RunFolder
 from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
 from modelswarms.types import Array, Example, Score, Split, Utility
 from modelswarms.utilities import load_utility
-from modelswarms.utilities.abilities import opened, with_constants
+from modelswarms.utilities.abilities import loaded, opened, with_constants
 from modelswarms.utilities.combining import combination_of
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def evaluate(
     with closing(engine), tempfile.TemporaryDirectory() as work, opened(utility, Path(work)):
         engine.start(space)
         blocks = plan_of(engine, utility, examples)
+        loaded(utility)
         if needs_constants(utility):
             constants = _constants(run) or measured_constants(utility, engine, examples, blocks, weights, StageTimes())
             utility = with_constants(utility, constants)

@@ -20,12 +20,15 @@ from modelswarms.utilities.function import OwnUtility
 
 __all__ = [
     "Calibrated",
+    "Loaded",
     "Metered",
     "Opened",
     "Parted",
     "Particular",
     "Sourced",
+    "Unbounded",
     "abilities_of",
+    "loaded",
     "opened",
     "parts_from",
     "usage_of",
@@ -100,6 +103,24 @@ class Calibrated(Protocol):
 
 
 @runtime_checkable
+class Loaded(Protocol):
+    """Scores with something large of its own, which is in memory before a run is begun."""
+
+    def load(self) -> None:
+        """Loads it; a second call does nothing. Raises WrongInputError where it cannot be used."""
+        ...
+
+
+@runtime_checkable
+class Unbounded(Protocol):
+    """May read texts that are longer than the base's context, such as by log-likelihoods in windows."""
+
+    def any_length(self, example: Example) -> bool:
+        """Whether the example's prompt may have any length."""
+        ...
+
+
+@runtime_checkable
 class Opened(Protocol):
     """Holds something while it is used: a connection, a cache, a ledger."""
 
@@ -155,6 +176,13 @@ def with_constants(utility: Utility, constants: Mapping[str, float]) -> Utility:
         return utility
     ready = able.with_constants(constants)
     return replace(utility, utility=ready) if isinstance(utility, OwnUtility) else ready
+
+
+def loaded(utility: Utility) -> None:
+    """Loads what a utility scores with; does nothing for one that needs nothing."""
+    able = abilities_of(utility)
+    if isinstance(able, Loaded):
+        able.load()
 
 
 @contextmanager

@@ -18,7 +18,9 @@ from modelswarms.types import Example, Model, Score, Utility
 from modelswarms.utilities.abilities import (
     Calibrated,
     Opened,
+    Unbounded,
     abilities_of,
+    loaded,
     parts_from,
     usage_of,
     value_from,
@@ -242,6 +244,17 @@ class Joined:
             for part in self.tasks
         ]
         return replace(self, tasks=tuple(ready))
+
+    def load(self) -> None:
+        """Loads what the parts score with."""
+        for part in self.tasks:
+            loaded(part.utility)
+
+    def any_length(self, example: Example) -> bool:
+        """Whether the part takes prompts of any length."""
+        part = self._part(example)
+        able = abilities_of(part.utility)
+        return isinstance(able, Unbounded) and able.any_length(part.own(example))
 
     def open(self, folder: Path) -> None:
         """Opens the parts, each with a folder of its own."""

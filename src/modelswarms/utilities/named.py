@@ -30,4 +30,9 @@ NAMED: Final[Mapping[str, Named]] = {
     "zoo": Named("exact_match", {"max_new_tokens": zoo.ANSWER_TOKENS}, str(zoo.questions_path())),
     "nlgraph": Named("exact_match", {"max_new_tokens": 10}),
     "gsm8k": Named("exact_match", {"max_new_tokens": 200, "which": "last"}),
+    "realtoxicityprompts": Named("toxicity"),
+    "rm_default": Named("reward_model", {"mode": "default"}, "rm"),
+    "rm_concise": Named("reward_model", {"mode": "concise"}, "rm"),
+    "rm_verbose": Named("reward_model", {"mode": "verbose"}, "rm"),
+    "rm_reverse": Named("reward_model", {"mode": "reverse"}, "rm"),
 }

@@ -18,8 +18,11 @@ from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
 from modelswarms.utilities.multi_task import MultiTask
 from modelswarms.utilities.named import NAMED
+from modelswarms.utilities.perplexity import Perplexity
+from modelswarms.utilities.reward import RewardModel
+from modelswarms.utilities.toxicity import Toxicity
 
-__all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_utility"]
+__all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_utility", "models_of"]
 
 Keys = Mapping[str, Any]
 
@@ -27,6 +30,9 @@ KINDS: Final[Mapping[str, type]] = {
     "exact_match": ExactMatch,
     "function": OwnFunction,
     "multi_task": MultiTask,
+    "perplexity": Perplexity,
+    "reward_model": RewardModel,
+    "toxicity": Toxicity,
 }
 """By kind, a frozen dataclass whose fields are the kind's keys: a utility, or one that makes it (:class:`Maker`)."""
 
@@ -68,6 +74,9 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
     for key in PLACES:
         if isinstance(given.get(key), str | Path):
             given[key] = str(folder / Path(given[key]).expanduser())
+    for key in models_of(kind):
+        if isinstance(given.get(key), str) and given[key] and (folder / Path(given[key]).expanduser()).is_dir():
+            given[key] = str(folder / Path(given[key]).expanduser())
     known = [*RESERVED[:2], *key_names(KINDS[kind])]
     made: Any = build(KINDS[kind], given, "utility.", lambda key: nearest(key, known))
     utility: Utility = made.made(folder, lambda part: load_utility(part, folder)) if isinstance(made, Maker) else made
@@ -91,6 +100,13 @@ def _with_icl_prompt(data: DataSet) -> DataSet:
         for split in (data.dev, data.test)
     )
     return replace(data, dev=dev, test=test)
+
+
+def models_of(word: Any) -> tuple[str, ...]:
+    """Keys of a kind, or of a name's kind, that name models: folders, or ids on the hub."""
+    named = NAMED.get(word) if isinstance(word, str) else None
+    kind = KINDS.get(named.kind if named else word) if isinstance(word, str) else None
+    return tuple(getattr(kind, "models", ()))
 
 
 def _as_keys(spec: str | Keys) -> Keys:

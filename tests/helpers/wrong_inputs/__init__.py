@@ -10,6 +10,7 @@ from wrong_inputs import (
     devices,
     places,
     runs,
+    scorers,
     utilities,
     verbs,
 )
@@ -24,6 +25,7 @@ GROUPS: dict[str, list[Row]] = {
     "Commands about data": data_verbs.ROWS,
     "Configuration": configuration.ROWS,
     "Utilities": utilities.ROWS,
+    "Reward models and other scorers": scorers.ROWS,
     "Run folders": runs.ROWS,
     "Permissions": places.ROWS,
     "Devices": devices.ROWS,

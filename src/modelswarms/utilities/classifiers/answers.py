@@ -1,0 +1,50 @@
+"""Answers that a classifier scores: what reward models and toxicity have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelswarms.datasets import DataSet
+from modelswarms.errors import ConfigError
+from modelswarms.utilities.classifiers.classifier import ClassifierKeys
+from modelswarms.utilities.prompting import Prompting
+
+__all__ = ["ScoredAnswers"]
+
+
+@dataclass(frozen=True)
+class ScoredAnswers(ClassifierKeys, Prompting):
+    """The mean score of greedy answers; prompts are made by ``Prompting``, scores by the classifier.
+
+    Attributes:
+        max_new_tokens: of an answer.
+
+    Raises:
+        ConfigError: a value is not allowed; the message names the key.
+    """
+
+    max_new_tokens: int = 200
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ConfigError(f"utility.max_new_tokens: {self.max_new_tokens} is not allowed; give at least 1.")
+        Prompting.__post_init__(self)
+        ClassifierKeys.__post_init__(self)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the classifier, and of the examples that prompts begin with."""
+        shown, scorer = super().fingerprint, self.held.fingerprint
+        return scorer if shown is None else hashlib.sha256(f"{scorer} {shown}".encode()).hexdigest()
+
+    def unsuited(self, data: DataSet) -> str | None:
+        """No scored example may be shown in the prompt. Raises WrongInputError where there is no such classifier."""
+        self.held.find()
+        return self.shown_among(data)
+
+    def aggregate(self, scores: Sequence[float]) -> float:
+        """Their mean."""
+        return math.fsum(scores) / len(scores)
