@@ -1,0 +1,268 @@
+"""Where a text names option letters, and what it says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from modelswarms.utilities.parsing.cleaning import ANSWER, without_emphasis
+from modelswarms.utilities.parsing.phrases import (
+    ADJACENT,
+    ALL_BUT,
+    AND,
+    ANSWERED,
+    BECAUSE,
+    BEGINNING,
+    CHOSEN,
+    CLOSED,
+    DELIMITED,
+    DENIED,
+    FOREIGN,
+    GENUS,
+    GOES_ON,
+    JUDGED_RIGHT,
+    JUDGED_WRONG,
+    RETRACTED,
+    RIGHT,
+    TEMPTING,
+    WRONG,
+)
+
+__all__ = ["Named", "key_of", "lone_letter", "mark_letters", "named_letters", "takes_back"]
+
+Says = Literal["begins", "asserts", "mentions", "denies"]
+
+_OPEN, _CLOSE = "\ue001", "\ue002"
+"""Stand around a letter that was set off: in brackets, bold, quoted."""
+
+_SIGNS: Final = rf"\s.,:;!?\"'`*_()\[\]{{}}<>【】「」『』《》〈〉〔〕–—#>~$\\/|\-{ANSWER}{_OPEN}{_CLOSE}"
+_EMPHASISED: Final = re.compile(
+    r"(?<![\w*])(\*{1,3}|_{1,3}|`{1,3}|~~|\$)\s*[(\[]?\s*(\w)\s*[)\]]?\s*([.:,)]?)\s*\1(?![\w*])"
+)
+_BRACKETED: Final = re.compile(
+    r"""(?:(?<![A-Za-z0-9_])|(?<=\bis)|(?<=nswer)|(?<=ption)|(?<=hoice)|(?<=[^\x00-\x7f]))
+        (?:[(\[{【「『《〈〔]\s*(\w)\s*[.:]?\s*[)\]}】」』》〉〕]|<\s*([A-Z])\s*>)""",
+    re.VERBOSE,
+)
+_QUOTED: Final = re.compile(r"(?<!\w)([\"'])\s*\(?(\w)\)?\s*[.,]?\1(?!\w)")
+_TOKEN: Final = re.compile(
+    rf"""{_OPEN}(?P<marked>[A-Za-z0-9]){_CLOSE}
+       |(?<![A-Za-z0-9_'°+\#\\^&@.$])(?<![A-Za-z0-9]-)(?<!N/)(?P<bare>[A-Za-z0-9])
+        (?![A-Za-z0-9_'+\#^=°({{%]|[.,][0-9]|\.[A-Za-z]\b|&[A-Za-z]|/[a-z])""",
+    re.VERBOSE,
+)
+_GAP: Final = re.compile(rf"[\s\"')\]*.:,;–—\-(={_CLOSE}]*")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Letters that a text names together, and what it says of them.
+
+    Attributes:
+        keys: of the choices; None stands for a letter that is none of them.
+        says: ``begins`` where the text or a sentence begins with them, ``asserts`` where it says that
+            they are the answer, ``denies`` that they are not, else ``mentions``.
+        first: nothing but an opening stands before them.
+        listed: their own option's text follows them.
+        closed: nothing follows that goes on with a sentence about them.
+    """
+
+    keys: tuple[str | None, ...]
+    says: Says
+    start: int
+    end: int
+    first: bool
+    listed: bool
+    closed: bool
+
+    @property
+    def only(self) -> str | None:
+        """The one key; None where there are several, or the letter is no choice."""
+        return self.keys[0] if len(set(self.keys)) == 1 else None
+
+
+def key_of(letter: str, choices: Mapping[str, str]) -> str | None:
+    """The key that a letter means, in whatever case."""
+    return next((key for key in (letter, letter.upper(), letter.lower()) if key in choices), None)
+
+
+def lone_letter(text: str) -> str | None:
+    """The letter that a text consists of, but for punctuation: "b", "(B).", "**B**", "B B B"."""
+    letters = {part for part in re.split(f"[{_SIGNS}]+", text) if part}
+    letter = letters.pop() if len(letters) == 1 else ""
+    return letter if len(letter) == 1 and letter.isalnum() else None
+
+
+def mark_letters(text: str) -> str:
+    """The text with letters in brackets, bold or quotes set off in one way, and without other emphasis."""
+    text = _EMPHASISED.sub(rf"{_OPEN}\2{_CLOSE}\3", text)
+    text = _QUOTED.sub(rf"{_OPEN}\2{_CLOSE}", text)
+    text = _BRACKETED.sub(lambda m: f"{_OPEN}{m[1] or m[2]}{_CLOSE}", text)
+    return without_emphasis(text)
+
+
+def named_letters(text: str, choices: Mapping[str, str]) -> list[Named]:
+    """The letters that a marked text names, from left to right; those that stand together in one."""
+    groups: list[list[re.Match[str]]] = []
+    for token in _tokens(text, choices):
+        if groups and _together(text, groups[-1][-1], token):
+            groups[-1].append(token)
+        else:
+            groups.append([token])
+    named = [_judged(text, group, choices) for group in groups]
+    return [n for n in named if n is not None]
+
+
+def takes_back(text: str, end: int, start: int) -> bool:
+    """Whether between two places of a text what was said is taken back ("B. Wait, C")."""
+    return RETRACTED.search(text, end, start) is not None
+
+
+def _letter(token: re.Match[str]) -> str:
+    letter: str = token["marked"] or token["bare"]
+    return letter
+
+
+def _tokens(text: str, choices: Mapping[str, str]) -> Iterator[re.Match[str]]:
+    """Single letters, also those that turn out to be articles; digits only where they are keys."""
+    for token in _TOKEN.finditer(text):
+        letter = _letter(token)
+        if (letter.isalpha() or letter in choices) and not _opens_a_name(text, token, choices):
+            yield token
+
+
+def _opens_a_name(text: str, token: re.Match[str], choices: Mapping[str, str]) -> bool:
+    """Whether an option's own text begins here ("E. coli", "B cells"), or a word with a hyphen, and not a letter."""
+    letter, start, end = _letter(token), token.start(), token.end()
+    if token["marked"] is not None:
+        return False
+    if re.match(r"-\w", text[end : end + 2]):
+        own = choices.get(key_of(letter, choices) or "", "")
+        return not own or not text[end + 1 :].casefold().startswith(own.strip(" .").casefold())
+    return any(
+        len(option) > 2
+        and option[0] == letter
+        and not option[1].isalnum()
+        and text.startswith(option.rstrip(" ."), start)
+        for option in choices.values()
+    )
+
+
+def _together(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
+    between = text[one.end() : other.start()]
+    if not between.strip():
+        return "\n" not in between and not (one["bare"] or "Z").islower() and not (other["bare"] or "Z").islower()
+    if AND.fullmatch(between) is None:
+        return False
+    end = other.end()  # "B, I think" and "C, A lot of" name one letter
+    return (
+        other["marked"] is not None
+        or CLOSED.match(text, end) is not None
+        or AND.match(text, end) is not None
+        or (other["bare"] != "I" and GOES_ON.match(text, end) is not None)
+    )
+
+
+def _judged(text: str, group: list[re.Match[str]], choices: Mapping[str, str]) -> Named | None:
+    """What the text says of letters that stand together; None where they are no letters but words."""
+    start, end = group[0].start(), group[-1].end()
+    before = text[max(0, start - 160) : start]
+    several = len(group) > 1
+    answered = ANSWERED.search(before) is not None
+    chosen = CHOSEN.search(before) is not None
+    opening = BEGINNING.search(before)
+    begins = opening is not None
+    adjacent = ADJACENT.search(before) is not None
+    closed = CLOSED.match(text, end) is not None
+    own = _after_own_text(text, end, choices.get(key_of(_letter(group[-1]), choices) or "", ""))
+    if not several and not _is_letter(text, group[0], own is not None, answered or adjacent, chosen, begins):
+        return None
+    if several and any((t["bare"] or "Z").islower() for t in group) and not answered:
+        return None
+    says: Says = "mentions"
+    verdict = _verdict(text, end, own, choices)
+    goes_no_further = closed or own is not None or BECAUSE.match(text, end) is not None
+    if ALL_BUT.search(before) and verdict is not None:
+        says = "denies" if verdict else "asserts"
+    elif DENIED.search(before) or verdict is False:
+        says = "denies"
+    elif TEMPTING.search(before):
+        says = "mentions"
+    elif ANSWER in before[-3:] or answered or verdict or (chosen and goes_no_further):
+        says = "asserts"
+    elif (
+        begins
+        and not text[end : end + 2].strip().startswith("?")
+        and (own is not None or group[-1]["marked"] or DELIMITED.match(text, end) or BECAUSE.match(text, end))
+    ):
+        says = "begins"
+    keys = tuple(key_of(_letter(t), choices) for t in group)
+    first = opening is not None and not re.search(r"\w", text[: start - len(opening[0])])
+    return Named(keys, says, start, own or end, first, own is not None, closed)
+
+
+def _is_letter(text: str, token: re.Match[str], listed: bool, answered: bool, chosen: bool, begins: bool) -> bool:
+    """Whether a single letter is meant as one, and not as an article, a pronoun or part of a name."""
+    letter, end = _letter(token), token.end()
+    if token["marked"] is not None:
+        return True
+    closed = CLOSED.match(text, end) is not None
+    if letter.islower():
+        if begins and re.match(r"[).:]", text[end : end + 1]):
+            return True
+        return (answered or (chosen and letter not in "ai")) and (closed or listed)
+    if FOREIGN.search(text[max(0, token.start() - 40) : token.start()]) and not (answered or chosen):
+        return False
+    if GENUS.match(text, end) and not listed:
+        return False
+    if listed:
+        return True
+    if letter == "I" and not answered:
+        return begins and re.match(r"[).:]|\s*(?:\n|$)|\s+is\b", text[end:]) is not None
+    return (DELIMITED.match(text, end) is not None and (closed or begins or answered or chosen)) or GOES_ON.match(
+        text, end
+    ) is not None
+
+
+def _after_own_text(text: str, end: int, own: str) -> int | None:
+    """Where the option's own text ends that follows its letter; None where it does not follow."""
+    own = own.strip(" .").casefold()
+    if not own:
+        return None
+    begin = _GAP.match(text, end)
+    place = begin.end() if begin else end
+    there = text[place : place + len(own)].casefold()
+    if there == own and not text[place + len(own) : place + len(own) + 1].isalnum():
+        return place + len(own)
+    rest = text[place:].strip(" .\n").casefold()
+    return len(text) if len(rest) >= 12 and own.startswith(rest) else None  # cut off by the limit of tokens
+
+
+def _verdict(text: str, end: int, own: int | None, choices: Mapping[str, str]) -> bool | None:
+    """Whether letters are said to be right (True) or wrong (False); None where neither is said."""
+    for verdict, judged, sentence in ((False, JUDGED_WRONG, WRONG), (True, JUDGED_RIGHT, RIGHT)):
+        word = judged.match(text, end)
+        if (
+            own is None
+            and word
+            and not any(word[0].casefold().endswith(o.strip(" .").casefold()) for o in choices.values())
+        ):
+            return verdict
+        if any(sentence.match(text, place) for place in _verdict_places(text, end, own)):
+            return verdict
+    return None
+
+
+def _verdict_places(text: str, end: int, own: int | None) -> list[int]:
+    """Where a verdict on a letter can begin: right after it, its brackets, its own text."""
+    places = [end]
+    for place in (end, own):
+        if place is None:
+            continue
+        gap = re.compile(
+            rf"[\s\"')\]*,–—\-:{_CLOSE}]*(?:\([^()\n]{{0,80}}\)|,\s*(?:which|that|the)\b[^,.\n]{{0,80}},)?[\s\"'*,–—\-]*"
+        ).match(text, place)
+        places.append(gap.end() if gap else place)
+    return places

@@ -1,0 +1,89 @@
+"""Answers in words: the phrase that a text states."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from modelswarms.utilities.parsing.cleaning import ANSWER, first_turn, plain, without_emphasis
+
+__all__ = ["phrase", "same_phrase", "stated_phrase"]
+
+_MARK: Final = re.compile(
+    r"""(?:^|[\n.!?,;{"]\s*|\b(?:so|that|therefore|thus|hence)\s+)(?:(?:so|therefore|thus|hence)\s*,?\s+)?
+        (?:(?:the|my|your)\s+)?(?:(?:final|correct|right|best|short|most\s+likely)\s+)*\b(?:answer|response|solution|ans|output)\b
+        (?:\s+(?:to|for|of)\b[^.!?\n:]{0,80}?)?["']?(?:\s*(?:[:=?]|->|=>|\n)|\s(?:is|was|would\s+be|should\s+be|must\s+be)\b\s*:?)
+        (?:\s|,\s*of\s+course\s*,|\b(?:clearly|definitely|probably|most\s+likely|certainly|simply|obviously|therefore|likely)\b)*(?=\S)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OPENING: Final = re.compile(
+    r"""(?:(?:sure|certainly|of\s+course|ok(?:ay)?|well|hmm+|great\s+question|absolutely|yes)\b[,.!:;]+\s*
+        |(?:i\s+(?:think|believe|guess|would\s+say|suppose)|i'd\s+(?:say|guess)|i'm\s+pretty\s+sure)\b,?\s*(?:that\s+)?(?=\S)
+        |(?:it|that|this|they)(?:'s|\s+is|\s+was|\s+would\s+be|\s+must\s+be|'re|\s+are)\s+(?!not\b|no\b)(?=\S)
+        |a\s*:\s*(?=\S)|\d{1,2}[.)]\s+(?=\S))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_END: Final = re.compile(
+    r"""\n|[!?](?=\s|$)|(?<!\b[A-Za-z])(?<!\b(?:St|Dr|Mr|Ms|Mt|Ft|Jr|Sr|No|vs|Co))(?<!\b(?:Mrs|Inc|Ltd|etc|Gen|Col|Sgt|Rev|Hon))(?<!\b(?:Prof|Capt))\.(?=\s+\S)
+       |;\s|\s+[-–—]{1,2}\s+|\s*—\s*|\s+\(|,?\s+(?:because|since)\b|,\s+(?:which|who|as|where|not)\b|\s+(?:rather\s+than|instead\s+of)\b""",
+    re.VERBOSE,
+)
+_OUTER: Final = " \t\n.,:;!?\"'`*_()[]{}<>-–—=➡→|" + ANSWER
+_IS_IT: Final = re.compile(r"^(?P<said>.+?)\s+(?:is|was|would\s+be)\s+(?:the|my)\s+(?:\w+\s+)?answer\b", re.IGNORECASE)
+_ARTICLE: Final = re.compile(r"^(?:the|an?)\s+(?=\w)")
+
+
+def phrase(text: str) -> str:
+    """The whole text in a form that compares: no case, no markup, no outer punctuation, no leading article.
+
+    Example:
+        >>> phrase(" **The New  York** Times. ")
+        'new york times'
+    """
+    return _compared(_readable(text))
+
+
+def stated_phrase(text: str) -> str | None:
+    """The phrase that a text states, in a form that compares; None where it says nothing.
+
+    What follows "the answer is" counts, else the first sentence, without its opening ("Sure! It is …")
+    and without what explains it ("…, because").
+
+    Example:
+        >>> stated_phrase("The answer is Paris, because it is the capital.")
+        'paris'
+    """
+    text = _readable(text).strip()
+    if ANSWER in text:
+        boxed = [part for part in text.split(ANSWER)[1:] if part.strip()]
+        text = boxed[0] if boxed else text
+    elif marked := _MARK.search(text):
+        text = text[marked.end() :]
+    before = None
+    while before != text:
+        before, text = text, text.lstrip(_OUTER)
+        if opening := _OPENING.match(text):
+            text = text[opening.end() :]
+    if whole := _IS_IT.match(text):
+        text = whole["said"]
+    end = _END.search(text)
+    return _compared(text[: end.start()] if end and end.start() else text) or None
+
+
+def same_phrase(text: str, answer: str) -> bool:
+    """Whether a text states the answer: as a whole, or by its first statement."""
+    right = phrase(answer)
+    return right != "" and right in (phrase(text), stated_phrase(text))
+
+
+def _readable(text: str) -> str:
+    return without_emphasis(first_turn(plain(text)))
+
+
+def _compared(text: str) -> str:
+    text = " ".join(text.split())
+    bare = text.strip(_OUTER)
+    for opened, closed in ("()", "[]"):  # a bracket that was opened within belongs to the phrase
+        if bare.count(opened) > bare.count(closed) and text[text.index(bare) + len(bare) :][:1] == closed:
+            bare += closed
+    return _ARTICLE.sub("", bare.casefold())
