@@ -54,7 +54,7 @@ class Candidate:
 class Example:
     """One item of a data set; ``choices`` maps option letters to texts where there are options.
 
-    ``task`` is the part that it belongs to, in a data set of several tasks.
+    ``task`` is the part that it belongs to, in a data set of several tasks; ``split`` is where it stands in the data.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Example:
     domain: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     task: str | None = None
+    split: Split | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from modelswarms.datasets.problems import Problem, shown
 from modelswarms.naming import kind_of
-from modelswarms.types import Example
+from modelswarms.types import Example, Split
 
 __all__ = ["KNOWN", "LETTERS", "Item", "examples_of"]
 
@@ -44,7 +44,7 @@ class Item:
         return Problem(self.file, self.place, what, remedy, "warning", topic)
 
 
-def examples_of(items: Iterable[Item]) -> tuple[list[tuple[Item, Example]], list[Problem]]:
+def examples_of(items: Iterable[Item], split: Split | None = None) -> tuple[list[tuple[Item, Example]], list[Problem]]:
     """The examples of one split under ids of their own, each with its item, and what is wrong with items that are none.
 
     Published files repeat ids; from the second on, the position is added.
@@ -59,7 +59,7 @@ def examples_of(items: Iterable[Item]) -> tuple[list[tuple[Item, Example]], list
         if not faults:
             name = example.id if example.id not in seen else f"{example.id} (item {item.position})"
             seen |= {example.id, name}
-            pairs.append((item, replace(example, id=name)))
+            pairs.append((item, replace(example, id=name, split=split)))
     return pairs, problems
 
 

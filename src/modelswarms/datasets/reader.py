@@ -19,7 +19,7 @@ from modelswarms.datasets.problems import Problem, refuse
 from modelswarms.datasets.source import HubData, Source, source_of
 from modelswarms.datasets.splits import arranged
 from modelswarms.errors import DataError
-from modelswarms.types import Example
+from modelswarms.types import Example, Split
 
 __all__ = ["Reading", "examples_from", "fingerprint_of", "read_dataset", "read_source"]
 
@@ -75,11 +75,12 @@ def read_source(source: Source) -> Reading:
         DataError: nothing can.
     """
     content = _content(source)
-    items = dict(zip(("dev", "test"), arranged(content, source), strict=True))
+    splits: tuple[Split, ...] = ("dev", "test")
+    items: dict[str, list[Item]] = dict(zip(splits, arranged(content, source), strict=True))
     problems = list(content.problems)
     pairs = {}
-    for split, its in items.items():
-        pairs[split], faults = examples_of(its)
+    for split in splits:
+        pairs[split], faults = examples_of(items[split], split)
         problems += faults
     if not items["dev"] and not content.problems:
         what = "'dev' holds no examples"

@@ -11,7 +11,7 @@ from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.settings import internal
 from modelswarms.types import Example, Model, Score
-from modelswarms.utilities.parsing import answer_kind, stated_answer
+from modelswarms.utilities.parsing import Parsing, answer_kind, compat, phrase, same_phrase, stated_answer
 from modelswarms.utilities.prompting import Prompting
 
 __all__ = ["ExactMatch"]
@@ -23,7 +23,10 @@ class ExactMatch(Prompting):
 
     Attributes:
         max_new_tokens: of an answer.
-        which: the ``first`` or the ``last`` number (or yes, or no) counts.
+        which: the ``first`` is what a short answer states; the ``last`` is the number (or yes, or no) that a worked
+            solution ends with.
+        parsing: ``strict`` reads an answer as a person would. ``compat`` looks for the right answer anywhere in the
+            text, as the original program did, and with ``which: last`` among its last words (5 on dev, 10 on test).
 
     The other keys are those of :class:`~modelswarms.utilities.prompting.Prompting`.
 
@@ -33,6 +36,7 @@ class ExactMatch(Prompting):
 
     max_new_tokens: int = 10
     which: Literal["first", "last"] = "first"
+    parsing: Parsing = "strict"
     name: str = internal("exact_match")
 
     def __post_init__(self) -> None:
@@ -65,8 +69,18 @@ class ExactMatch(Prompting):
     def _scored(self, example: Example, text: str) -> Score:
         if example.answer is None:
             raise EvaluationError(f"example {example.id} has no answer to compare with; give it one.")
+        if self.parsing == "compat":
+            return self._as_published(example, example.answer, text)
         kind = answer_kind(example.answer)
+        if kind == "text" and same_phrase(text, example.answer):
+            return Score(1.0, phrase(example.answer), response=text)
         said = stated_answer(text, kind, self.which)
         if said is None:
             return Score.unparsed(response=text)
-        return Score(float(said == stated_answer(example.answer, kind)), said, response=text)
+        return Score(float(kind != "text" and said == stated_answer(example.answer, kind)), said, response=text)
+
+    def _as_published(self, example: Example, answer: str, text: str) -> Score:
+        """The original program has no answers that cannot be read: what it searched in is the answer."""
+        searched = text.strip() if self.which == "first" else compat.ending(text, example.split or "dev")
+        right = compat.contains(searched, answer)
+        return Score(float(right), answer if right else searched, response=text)

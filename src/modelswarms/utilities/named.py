@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from modelswarms import zoo
+from modelswarms.utilities.multiple_choice import AFTER_EXAMPLE, COMPLETES
 
 __all__ = ["NAMED", "Named"]
 
@@ -30,6 +31,19 @@ NAMED: Final[Mapping[str, Named]] = {
     "zoo": Named("exact_match", {"max_new_tokens": zoo.ANSWER_TOKENS}, str(zoo.questions_path())),
     "nlgraph": Named("exact_match", {"max_new_tokens": 10}),
     "gsm8k": Named("exact_match", {"max_new_tokens": 200, "which": "last"}),
+    "mmlu": Named("multiple_choice"),
+    "mmlu_pro": Named("multiple_choice"),
+    "hellaswag": Named("multiple_choice", {"instruction": COMPLETES}),
+    "truthfulqa": Named("multiple_choice"),
+    "knowledge_crosswords": Named("multiple_choice", {"instruction": None, "template": AFTER_EXAMPLE}),
+    "hearsay": Named("multiple_choice"),
+    "citation_prediction_classification": Named("multiple_choice"),
+    "medqa": Named("multiple_choice"),
+    "medmcqa": Named("multiple_choice"),
+    "scifact": Named("multiple_choice"),
+    "stem": Named("multiple_choice"),
+    "normad_country": Named("multiple_choice"),
+    "normad_value": Named("multiple_choice"),
     "realtoxicityprompts": Named("toxicity"),
     "rm_default": Named("reward_model", {"mode": "default"}, "rm"),
     "rm_concise": Named("reward_model", {"mode": "concise"}, "rm"),

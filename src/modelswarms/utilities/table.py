@@ -17,6 +17,7 @@ from modelswarms.utilities.abilities import Particular, Sourced, abilities_of
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
 from modelswarms.utilities.multi_task import MultiTask
+from modelswarms.utilities.multiple_choice import MultipleChoice
 from modelswarms.utilities.named import NAMED
 from modelswarms.utilities.perplexity import Perplexity
 from modelswarms.utilities.reward import RewardModel
@@ -30,6 +31,7 @@ KINDS: Final[Mapping[str, type]] = {
     "exact_match": ExactMatch,
     "function": OwnFunction,
     "multi_task": MultiTask,
+    "multiple_choice": MultipleChoice,
     "perplexity": Perplexity,
     "reward_model": RewardModel,
     "toxicity": Toxicity,

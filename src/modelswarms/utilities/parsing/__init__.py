@@ -6,7 +6,7 @@ from modelswarms.utilities.parsing.numbers import final_number, first_number
 from modelswarms.utilities.parsing.options import stated_option
 from modelswarms.utilities.parsing.ratings import stated_rating
 from modelswarms.utilities.parsing.truth import stated_truth
-from modelswarms.utilities.parsing.words import same_phrase, stated_phrase
+from modelswarms.utilities.parsing.words import phrase, same_phrase, stated_phrase
 from modelswarms.utilities.parsing.yes_no import stated_yes_no
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "compat",
     "final_number",
     "first_number",
+    "phrase",
     "same_phrase",
     "stated_answer",
     "stated_option",

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["ANSWER", "first_turn", "plain", "spoken", "without_emphasis"]
+__all__ = ["ANSWER", "first_turn", "plain", "plain_characters", "spoken", "without_emphasis"]
 
 ANSWER: Final = "\ue000"
 """Stands where the text itself marks what follows as the answer: a box, an answer tag."""
@@ -71,7 +71,11 @@ def plain(text: str) -> str:
 
     A box or an answer tag leaves :data:`ANSWER` before what it holds. Emphasis stays.
     """
-    text = spoken(text)
+    return plain_characters(spoken(text))
+
+
+def plain_characters(text: str) -> str:
+    """A text in one typography, whoever wrote it."""
     if "~~" in text or "</" in text:
         text = _STRUCK.sub(" ", text)
     if not text.isascii():
@@ -100,7 +104,8 @@ def without_emphasis(text: str) -> str:
     if not any(sign in text for sign in "*_`#>~"):
         return text
     text = re.sub(r"(?m)^\s*(?:#{1,6}\s+|>\s+)", "", text)
-    text = re.sub(r"\*{2,}|`+|~~|(?<![A-Za-z0-9])_+(?=\S)|(?<=\S)_+(?![A-Za-z0-9])", "", text)
+    text = re.sub(r"(?:^|(?<=[\s(\"'*]))_{1,3}(?=[^\s_])([^_\n]*?[^\s_])_{1,3}(?![\w(])", r"\1", text)
+    text = re.sub(r"\*{2,}|`+|~~|(?<=\S)_+\s*$", "", text)
     return re.sub(r"(?<![\w*)])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*(])", "", text)
 
 

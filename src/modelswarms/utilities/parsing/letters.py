@@ -37,7 +37,7 @@ Says = Literal["begins", "asserts", "mentions", "denies"]
 _OPEN, _CLOSE = "\ue001", "\ue002"
 """Stand around a letter that was set off: in brackets, bold, quoted."""
 
-_SIGNS: Final = rf"\s.,:;!?\"'`*_()\[\]{{}}<>【】「」『』《》〈〉〔〕–—#>~$\\/|\-{ANSWER}{_OPEN}{_CLOSE}"
+_SIGNS: Final = rf"\s.,:;!?\"'`*_()\[\]{{}}<>【】「」『』《》〈〉〔〕–—#>~$\\/|•→➡➤►▶\-{ANSWER}{_OPEN}{_CLOSE}"
 _EMPHASISED: Final = re.compile(
     r"(?<![\w*])(\*{1,3}|_{1,3}|`{1,3}|~~|\$)\s*[(\[]?\s*(\w)\s*[)\]]?\s*([.:,)]?)\s*\1(?![\w*])"
 )
@@ -53,6 +53,7 @@ _TOKEN: Final = re.compile(
         (?![A-Za-z0-9_'+\#^=°({{%]|[.,][0-9]|\.[A-Za-z]\b|&[A-Za-z]|/[a-z])""",
     re.VERBOSE,
 )
+_INITIALS: Final = re.compile(r"(?:[A-Z]\.\s?){2,}[A-Z][a-z]+")
 _GAP: Final = re.compile(rf"[\s\"')\]*.:,;–—\-(={_CLOSE}]*")
 
 
@@ -67,6 +68,7 @@ class Named:
         first: nothing but an opening stands before them.
         listed: their own option's text follows them.
         closed: nothing follows that goes on with a sentence about them.
+        set_off: they are in brackets or bold, called options, or begin a sentence: no part of a name.
     """
 
     keys: tuple[str | None, ...]
@@ -76,6 +78,7 @@ class Named:
     first: bool
     listed: bool
     closed: bool
+    set_off: bool
 
     @property
     def only(self) -> str | None:
@@ -127,27 +130,35 @@ def _letter(token: re.Match[str]) -> str:
 
 def _tokens(text: str, choices: Mapping[str, str]) -> Iterator[re.Match[str]]:
     """Single letters, also those that turn out to be articles; digits only where they are keys."""
+    names = _spans_of_options(text, choices)
     for token in _TOKEN.finditer(text):
-        letter = _letter(token)
-        if (letter.isalpha() or letter in choices) and not _opens_a_name(text, token, choices):
+        letter, start, end = _letter(token), token.start(), token.end()
+        is_part = any(first <= start and end <= last for first, last in names)
+        if (letter.isalpha() or letter in choices) and not is_part and not _opens_a_name(text, token, choices):
             yield token
 
 
+def _spans_of_options(text: str, choices: Mapping[str, str]) -> list[tuple[int, int]]:
+    """Where options' own texts stand that hold single letters ("Exfoliatin A", "Both A and B", "240 W")."""
+    spans = []
+    for option in choices.values():
+        option = option.strip(" .")
+        if len(option) > 2 and _TOKEN.search(option):
+            spans += [m.span() for m in re.finditer(rf"(?<!\w){re.escape(option)}(?!\w)", text, re.IGNORECASE)]
+    return spans
+
+
 def _opens_a_name(text: str, token: re.Match[str], choices: Mapping[str, str]) -> bool:
-    """Whether an option's own text begins here ("E. coli", "B cells"), or a word with a hyphen, and not a letter."""
+    """Whether a word with a hyphen or initials begin here ("B-side", "J. K. Rowling"), and not a letter."""
     letter, start, end = _letter(token), token.start(), token.end()
     if token["marked"] is not None:
         return False
+    if _INITIALS.match(text, start):
+        return True
     if re.match(r"-\w", text[end : end + 2]):
         own = choices.get(key_of(letter, choices) or "", "")
         return not own or not text[end + 1 :].casefold().startswith(own.strip(" .").casefold())
-    return any(
-        len(option) > 2
-        and option[0] == letter
-        and not option[1].isalnum()
-        and text.startswith(option.rstrip(" ."), start)
-        for option in choices.values()
-    )
+    return False
 
 
 def _together(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
@@ -200,7 +211,9 @@ def _judged(text: str, group: list[re.Match[str]], choices: Mapping[str, str]) -
         says = "begins"
     keys = tuple(key_of(_letter(t), choices) for t in group)
     first = opening is not None and not re.search(r"\w", text[: start - len(opening[0])])
-    return Named(keys, says, start, own or end, first, own is not None, closed)
+    marked = group[0]["marked"] is not None or text[end : end + 1] in (")", ":")
+    set_off = begins or adjacent or chosen or own is not None or marked
+    return Named(keys, says, start, own or end, first, own is not None, closed, set_off)
 
 
 def _is_letter(text: str, token: re.Match[str], listed: bool, answered: bool, chosen: bool, begins: bool) -> bool:

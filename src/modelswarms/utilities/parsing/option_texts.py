@@ -13,30 +13,14 @@ from modelswarms.utilities.parsing.truth import stated_truth
 from modelswarms.utilities.parsing.words import phrase
 from modelswarms.utilities.parsing.yes_no import interjected_yes_no, stated_yes_no
 
-__all__ = ["equal_option", "option_by_text"]
+__all__ = ["after_announcement", "equal_option", "option_by_text"]
 
 _WORD: Final = re.compile(r"(?:(?<![\w)])[-+])?\d+(?:[.,]\d+)*%?|[^\W\d]+(?:'\w+)?|[^\s\w.,;:!?\"'()\[\]–—…-]|\w+")
 _ARTICLES: Final = frozenset({"the", "a", "an"})
 _DENYING: Final = frozenset(
-    [
-        "not",
-        "isn't",
-        "wasn't",
-        "aren't",
-        "nor",
-        "neither",
-        "unlike",
-        "than",
-        "except",
-        "never",
-        "cannot",
-        "instead",
-        "doesn't",
-        "don't",
-        "didn't",
-        "versus",
-    ]
-)
+    {"not", "isn't", "wasn't", "aren't", "nor", "neither", "unlike", "than", "except", "never", "cannot", "instead",
+     "doesn't", "don't", "didn't", "versus"}
+)  # fmt: skip
 _BETWEEN: Final = _ARTICLES | {"of", "be", "is", "it", "just", "only", "really", "for", "in", "to", "about"}
 _ARTICLE: Final = re.compile(r"^\W*(?:[Tt]he|THE|[Aa]n|AN|a)\s+(?=\w)")
 _ENDINGS: Final = ("s", "es", "d", "ed", "ing")
@@ -44,6 +28,11 @@ _STATED: Final = re.compile(
     rf"""(?:{ANSWER}|\b(?:answer|option|choice|ans|solution|response)\b(?:[^.!?\n:]{{0,60}}?)(?:\b(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|[:=])
           |\b(?:so|therefore|thus|hence|choose|chose|pick|select|go\s+with|guess|say|conclude|it\s+is|it's|must\s+be|should\s+be)\b)
         (?:[\s:,"'(*{ANSWER}]|\b(?:the|an?|is|that|it|it's|would|be|clearly|probably|definitely|most|likely|therefore|thus|option|called|known\s+as)\b)*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ANNOUNCED: Final = re.compile(
+    r"""\W*(?:(?:so|thus|therefore|hence|the|my|correct|right|best|final|most\s+likely)\b\W*)*(?:answer|option|choice|ans)\b
+        (?:\s+(?:is|would\s+be|should\s+be|must\s+be)\b)?[\s:="'*]*""",
     re.IGNORECASE | re.VERBOSE,
 )
 _OPENING: Final = re.compile(
@@ -69,6 +58,12 @@ class _Mention:
     key: str
     first: int
     last: int
+
+
+def after_announcement(text: str) -> str:
+    """What follows "The answer is" where a text begins so; else the text."""
+    found = _ANNOUNCED.match(text)
+    return text[found.end() :] if found else text
 
 
 def equal_option(text: str, choices: Mapping[str, str]) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
-from modelswarms.utilities.parsing.cleaning import first_turn, plain, without_emphasis
+from modelswarms.utilities.parsing.cleaning import first_turn, plain, plain_characters, without_emphasis
 from modelswarms.utilities.parsing.letters import Named, key_of, lone_letter, mark_letters, named_letters, takes_back
-from modelswarms.utilities.parsing.option_texts import equal_option, option_by_text
+from modelswarms.utilities.parsing.option_texts import after_announcement, equal_option, option_by_text
 
 __all__ = ["stated_option"]
 
@@ -39,18 +40,26 @@ def stated_option(text: str, choices: Mapping[str, str]) -> str | None:
     text = _ASKED.sub("Answer: ", _QUESTION.sub("", first_turn(plain(text))))
     if not text.strip():
         return None
-    if text.strip() in choices:
-        return text.strip()
-    if letter := lone_letter(text):
-        return key_of(letter, choices) or equal_option(text, choices)
-    if (key := equal_option(text, choices)) is not None:
-        return key
+    choices = {key: _plain_option(option) for key, option in choices.items()}
+    for said in (text, after_announcement(text)):
+        if said.strip() in choices:
+            return said.strip()
+        if letter := lone_letter(said):
+            return key_of(letter, choices) or equal_option(said, choices)
+        if (key := equal_option(said, choices)) is not None:
+            return key
     marked = mark_letters(text)
     named = named_letters(marked, choices)
     key, settled = _by_letter(marked, named, choices)
     if settled:
         return key
     return option_by_text(without_emphasis(text), choices)
+
+
+@lru_cache(maxsize=4096)
+def _plain_option(option: str) -> str:
+    """An option in the typography of what is read."""
+    return plain_characters(option).strip()
 
 
 def _by_letter(text: str, named: Sequence[Named], choices: Mapping[str, str]) -> tuple[str | None, bool]:
@@ -62,9 +71,9 @@ def _by_letter(text: str, named: Sequence[Named], choices: Mapping[str, str]) ->
         return (_final(text, statement, named).only, True)
     if any(n.says == "asserts" for n in named):
         return None, False
-    said = {key for n in named if n.says != "denies" for key in n.keys}
+    said = {key for n in named if n.says != "denies" and n.set_off for key in n.keys}
     denied = {key for n in named if n.says == "denies" for key in n.keys}
-    left = said - denied
+    left = said - denied - {None}
     if len(left) == 1:
         return left.pop(), True
     return None, enumerated

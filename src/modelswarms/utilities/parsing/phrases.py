@@ -41,7 +41,7 @@ _ADVERB: Final = r"""(?:clearly|definitely|probably|certainly|obviously|simply|l
     |most\s+(?:likely|probably|certainly|definitely)|very\s+likely|therefore|thus|hence|indeed|actually|still|also|just|only|in\s+fact|of\s+course|perhaps|maybe|surely|really|now|again|then)"""
 _FILL: Final = rf"""(?:[\s:,;"'(\[*{ANSWER}>=-]|\b(?:{_ADVERB}|going\s+to\s+be|to\s+be|it|it's|it\s+is|that|is|be|best
     |given\s+by|labell?ed|letter|the|an?\s+(?=option)|correct|right|marked|as|shown|represented\s+by|found|listed|in|under|would\s+be|options?|choices?|answers?|number|with|for)\b)*"""
-_LINK: Final = r"""(?:\b(?:is|was|are|be|would\s+be|should\s+be|must\s+be|will\s+be|could\s+be|might\s+be|may\s+be
+_LINK: Final = r"""(?:'s\b|\b(?:is|was|are|be|would\s+be|should\s+be|must\s+be|will\s+be|could\s+be|might\s+be|may\s+be
     |can\s+be|has\s+to\s+be|have\s+to\s+be|seems?(?:\s+to\s+be)?|appears?(?:\s+to\s+be)?
     |remains|es|est|ist)\b|[:=>–—-]|->|→|⇒|➡|是|为)"""
 _NOUN: Final = r"""(?:\b(?:answers?|ans|choices?|options?|solution|response|selection|pick|verdict|conclusion|guess
@@ -57,7 +57,7 @@ CHOSEN: Final = _pattern(
         |went\s+with|opt(?:ing)?\s+for|settle\s+(?:on|for)|lean(?:ing)?\s+(?:towards?|to)|prefer|believe|think|suspect|conclude
         |favou?r|suggests?|indicates?|points?\s+to|supports?|stick(?:ing)?\s+with|match(?:es|ing)?|leads?\s+(?:us\s+)?to
         |correspond(?:s|ing)?\s+to|mean|meant|so|therefore|thus|hence|thereby|consequently|meaning|i\.e\.|namely|which\s+is|which\s+makes
-        |it\s+is|it's|must\s+be|should\s+be|has\s+to\s+be|that\s+is|that's|this\s+is|leaving|leaves|but|only|instead|rather|actually|wait|correction|sorry)\b
+        |it\s+is|it's|it\s+was|must\s+be|should\s+be|would\s+be|has\s+to\s+be|that\s+is|that's|this\s+is|got|leaving|leaves|but|only|instead|rather|actually|wait|correction|sorry)\b
       |\bno\s*,|[,?]\s*(?:probably|most\s+likely|likely|perhaps|maybe|definitely))(?<!rather\ than){_FILL}$"""
 )
 DENIED: Final = _pattern(
@@ -82,12 +82,12 @@ FOREIGN: Final = _pattern(
     r"""(?:\b(?:vitamins?|hepatitis|groups?|type|class|grade|plan|fig(?:ure|\.)?|section|table|appendix|exhibit|statements?|sentence|steps?|part|points?
         |sets?|nodes?|person|company|country|city|team|influenza|immunoglobulin|factor|protein|phase|stage|level|line|angle|variable|matrix|event|genes?|allele
         |chromosome|drugs?|test|rooms?|player|firm|states?|column|row|box|block|item|schedule|chapter|clause|article|rule|model|sample|compounds?|element
-        |key\s+of|and|or|by|at|of|in|blood|with|between)|[=+×^])\s*$"""
+        |key\s+of|and|or|by|at|of|in|blood|with|between)|[=+×^\d])\s*$"""
 )
 """What makes a single capital another thing's name."""
 
 BEGINNING: Final = _pattern(
-    rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>\-\#•]*(?:(?:well|hmm+|um+|uh|ok(?:ay)?|sure|so|yes|no|right|definitely|probably|clearly|certainly|likely|most\s+likely
+    rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>\-\#•→➡➤]*(?:(?:well|hmm+|um+|uh|ok(?:ay)?|sure|so|yes|no|right|definitely|probably|clearly|certainly|likely|most\s+likely
         |maybe|perhaps|obviously|correct|easy|i\s+think|i\s+believe|option|choice|answer|letter|the|got\s+it|great|good\s+question|looking\s+at\s+this)\b[\s,.!:;"'*-]*)*$"""
 )
 DELIMITED: Final = _pattern(rf"""\s*(?:$|[{ANSWER}.)\]}}:,;!?\n"*|<>【】=(]|[-–—]+(?:\s|[A-Z]|>|$))""")
