@@ -78,7 +78,7 @@ def read_source(source: Source) -> Reading:
     splits: tuple[Split, ...] = ("dev", "test")
     items: dict[str, list[Item]] = dict(zip(splits, arranged(content, source), strict=True))
     problems = list(content.problems)
-    pairs = {}
+    pairs: dict[str, list[tuple[Item, Example]]] = {}
     for split in splits:
         pairs[split], faults = examples_of(items[split], split)
         problems += faults
