@@ -149,6 +149,8 @@ def header_of(prepared: Prepared) -> Record:
         "utility": _about_utility(prepared.utility),
         "engine": dict(prepared.engine.describe()),
         "versions": versions(),
+        **({} if prepared.data.leakage is None else {"leakage": prepared.data.leakage.to_dict()}),
+        **({} if prepared.data.test_reason is None else {"test_reason": prepared.data.test_reason}),
     }
 
 

@@ -12,16 +12,23 @@ EVALUATION = {"kind": "evaluation", "candidate": "002-001", "split": "dev", "sco
 
 def result(**changes):
     best = {"candidate": "002-001", "dev": 0.8, "test": 0.79, "rescored": None}
+    whole_best = best | changes.pop("best", {})
     whole = {
-        "best": best | changes.pop("best", {}),
+        "best": whole_best,
         "difference": {"test": 0.2, "ci": (0.1, 0.3)},
         "random_search": None,
         "failures": 0,
         "unparsed_rate": 0.0,
         "iterations": 5,
         "stopped_by": "max_iterations",
+        "test_reason": None if whole_best["test"] is not None else "test: none",
+        "leakage": None,
     }
     return whole | changes
+
+
+def leakage(by_key, by_question, left_out):
+    return {"test": 40, "by_key": by_key, "reordered": 0, "by_question": by_question, "left_out": left_out}
 
 
 def rescored(differ, near_ties, dtype="float32", difference=-0.02):
@@ -45,7 +52,10 @@ LOUD = {
     "one failure": ({"failures": 1}, "1 attempt at an evaluation failed"),
     "failures": ({"failures": 4}, "4 attempts at an evaluation failed"),
     "unparsed": ({"unparsed_rate": 0.06}, "No answer could be read from 6.0% of all texts"),
-    "no test": ({"best": {"test": None}, "difference": None}, "There is no test figure"),
+    "no test": ({"best": {"test": None}, "difference": None}, "There is no test figure (test: none); the dev"),
+    "left out": ({"leakage": leakage(20, 40, 20)}, "Of 40 test examples, 20 are dev examples too, and were left out. 20 more have a dev example's question with other choices."),  # noqa: E501
+    "kept": ({"leakage": leakage(20, 20, 0)}, "20 are dev examples too, and were kept all the same (utility.keep_overlap)."),  # noqa: E501
+    "questions alone": ({"leakage": leakage(0, 9, 0)}, "Of 40 test examples, 9 have a dev example's question with other choices."),  # noqa: E501
     "a gap": ({"best": {"dev": 0.86}}, "0.070 worse on test than on dev"),
     "level": ({"difference": {"test": 0.02, "ci": (-0.01, 0.05)}}, "cannot be told from the best single"),
     "worse": ({"difference": {"test": -0.2, "ci": (-0.3, -0.1)}}, "worse than the best single expert: use that one"),

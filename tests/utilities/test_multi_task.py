@@ -105,7 +105,9 @@ def two(tmp_path):
     rows = {"one": ["1 1", "2 2", "3 3", "4 0"], "two": ["1 1", "5 0", "6 0"]}
     for name, pairs in rows.items():
         items = [{"question": f"{name}: {q}?", "answer": a, "id": i} for i, (q, a) in enumerate(map(str.split, pairs))]
-        (tmp_path / f"{name}.json").write_text(json.dumps({"dataset": name, "dev": items, "test": items[:1]}))
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({"dataset": name, "dev": items, "test": [{**items[0], "question": f"{name}: new 1?"}]})
+        )
     return tmp_path
 
 
@@ -181,7 +183,36 @@ def test_edited_data_of_a_part_changes_the_fingerprint(two):
     assert load_utility(spec("one", "two"), two)[1].fingerprint != before
 
 
+def test_a_test_example_of_one_part_that_is_a_dev_example_of_another_is_left_out(two):
+    one, other = (json.loads((two / f"{name}.json").read_text()) for name in ("one", "two"))
+    one["test"] += other["dev"][:1]
+    (two / "one.json").write_text(json.dumps(one))
+    data = load_utility(spec("one", "two"), two)[1]
+    assert [e.question for e in data.test] == ["one: new 1?", "two: new 1?"]
+    assert data.leakage.to_dict() == {"test": 3, "by_key": 1, "reordered": 0, "by_question": 1, "left_out": 1}
+    assert data.test_reason is None
+    kept = load_utility(spec("one", "two", keep_overlap=True), two)[1]
+    assert (len(kept.test), kept.leakage.by_key, kept.leakage.left_out) == (3, 1, 0)
+
+
+def test_a_part_that_nothing_is_left_of_has_the_reason(two):
+    one = json.loads((two / "one.json").read_text())
+    (two / "one.json").write_text(json.dumps({**one, "test": one["dev"][:2]}))
+    _, data = load_utility(spec("one", "two"), two)
+    assert [e.task for e in data.test] == ["two"]
+    assert data.test_reason.startswith("its part one has none: all 2 test examples are dev examples too")
+    assert load_utility(spec("one", "two", optimise="two"), two)[1].test_reason is None
+    nested = {"kind": "multi_task", "parts": {"x": spec("one", "two"), "y": spec("two")["parts"]["two"]}}
+    assert "its part x has none: its part one has none" in load_utility(nested, two)[1].test_reason
+    (two / "one.json").write_text(json.dumps({**one, "test": []}))
+    assert (
+        load_utility(spec("one", "two"), two)[1].test_reason == "its part one has none: the data has no test examples"
+    )
+
+
 WRONG = [
+    (spec("one", "two", keep_overlap="yes"), "utility.keep_overlap: 'yes' is not allowed; give true or false."),
+    ({"kind": "multi_task", "parts": [{"kind": "zoo", "keep_overlap": True}, "zoo"]}, "is for all parts together"),
     ({"kind": "multi_task"}, "utility.parts: not given"),
     (spec("one"), "fewer than two"),
     ({"kind": "multi_task", "parts": [3, 4]}, "utility.parts: 3 is no utility"),

@@ -70,10 +70,20 @@ def evaluate(
             told=lambda m: status.update(f"{m.expert}: {_value(m.value)}"),
         )
     output.print(_table(measured))
+    for line in _notes(measured[0]):
+        output.print(line, markup=False, highlight=False, soft_wrap=True)
     if out is not None:
         text = json.dumps([asdict(m) for m in measured], indent=1, ensure_ascii=False)
         replace_file(out, (text + "\n").encode("utf-8", "surrogatepass"))
         output.print(f"Every answer: {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _notes(measured: Measured) -> list[str]:
+    """What one has to know beside the figures."""
+    from modelswarms.reports.caveats import leakage_said
+
+    notes = [] if measured.test_reason is None else [f"No test value: {measured.test_reason}."]
+    return notes if measured.leakage is None else [*notes, leakage_said(measured.leakage)]
 
 
 def _table(measured: Sequence[Measured]) -> Table:

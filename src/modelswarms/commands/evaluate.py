@@ -50,6 +50,8 @@ class Measured:
         seconds, tokens: what it took, prompts included.
         answers: for every example ``id``, ``score``, ``answer`` (as read) and ``response`` (as said).
         parts: ``value`` and ``ci`` of each part of a utility that has parts; None for one without.
+        test_reason: why there is no ``value`` on test, where there is none.
+        leakage: on test, how many test examples are dev examples too, and how many were left out; None for none.
     """
 
     expert: str
@@ -65,6 +67,8 @@ class Measured:
     tokens: int
     answers: Sequence[Mapping[str, Any]] = field(repr=False)
     parts: Mapping[str, Mapping[str, Any]] | None = None
+    test_reason: str | None = None
+    leakage: Mapping[str, int] | None = None
 
 
 def evaluate(
@@ -115,7 +119,7 @@ def evaluate(
         if needs_constants(utility):
             constants = _constants(run) or measured_constants(utility, engine, examples, blocks, weights, StageTimes())
             utility = with_constants(utility, constants)
-        exam = _Exam(engine, utility, examples, split, blocks)
+        exam = _Exam(engine, utility, data, split, blocks)
         for given, coefficients in zip(wanted, weights, strict=True):
             found = exam.of(str(given), coefficients)
             measured.append(exam.compared(found, measured[0]) if measured else found)
@@ -178,7 +182,12 @@ def _examples(data: DataSet, split: Split) -> tuple[Example, ...]:
         raise ConfigError(f"split: {split!r} is not allowed; give 'dev' or 'test'.")
     examples = data.dev if split == "dev" else data.test
     if not examples:
-        raise DataError(f"{data.name}: the {split} split is empty; give --split dev, or data with test examples.")
+        why = (
+            f"{data.test_reason}."
+            if data.leakage and data.test_reason
+            else "give --split dev, or data with test examples."
+        )
+        raise DataError(f"{data.name}: the {split} split is empty; {why}")
     return examples
 
 
@@ -188,9 +197,14 @@ class _Exam:
 
     engine: Engine
     utility: Utility
-    examples: Sequence[Example]
+    data: DataSet
     split: Split
     blocks: Sequence[Sequence[int]]
+
+    @property
+    def examples(self) -> Sequence[Example]:
+        """Those of the split."""
+        return self.data.dev if self.split == "dev" else self.data.test
 
     def of(self, expert: str, coefficients: Array | None) -> Measured:
         """Figures and answers of one expert."""
@@ -213,6 +227,8 @@ class _Exam:
             tokens=model.prompt_tokens + model.new_tokens,
             answers=[_answer(e, s) for e, s in zip(self.examples, scores, strict=True)],
             parts=self._intervals.parts(record),
+            test_reason=self.data.test_reason if record["value"] is None else None,
+            leakage=self.data.leakage.to_dict() if self.split == "test" and self.data.leakage else None,
         )
 
     def compared(self, measured: Measured, first: Measured) -> Measured:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from modelswarms.types import Example
 
-__all__ = ["DataSet"]
+__all__ = ["DataSet", "Leakage"]
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What a search knows of test examples that its dev split holds too.
+
+    Attributes:
+        test: test examples in the data.
+        by_key, reordered, by_question: how many of them overlap, by what; see
+            :class:`~modelswarms.datasets.leakage.Overlap`.
+        left_out: how many are not valued; those that overlap by key, unless they are kept on purpose.
+    """
+
+    test: int
+    by_key: int
+    reordered: int
+    by_question: int
+    left_out: int
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain values, as the journal holds them."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -15,6 +37,9 @@ class DataSet:
 
     Attributes:
         fingerprint: SHA-256 of what the examples say, whatever the file's formatting.
+        leakage: what a search found of test examples that are dev examples too; None where there are none, or where
+            nobody looked.
+        test_reason: why no value can be had on the test split; None where one can.
     """
 
     name: str
@@ -22,3 +47,5 @@ class DataSet:
     test: tuple[Example, ...] = ()
     icl_prompt: str | None = None
     fingerprint: str = ""
+    leakage: Leakage | None = None
+    test_reason: str | None = None

@@ -7,12 +7,25 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from modelswarms.datasets.dataset import DataSet
+from modelswarms.datasets.dataset import DataSet, Leakage
 from modelswarms.types import Example
 
-__all__ = ["Key", "Overlap", "key_of", "normalised", "overlap", "question_of", "without_overlap"]
+__all__ = [
+    "NO_TEST",
+    "Key",
+    "Overlap",
+    "all_seen",
+    "guarded",
+    "key_of",
+    "normalised",
+    "overlap",
+    "question_of",
+    "without_overlap",
+]
 
 Key = tuple[str, tuple[str, ...]]
+
+NO_TEST: Final = "the data has no test examples"
 
 _TYPOGRAPHY: Final = str.maketrans(
     {**dict.fromkeys("‘’‚‛′", "'"), **dict.fromkeys("“”„‟″", '"'), **dict.fromkeys("‐‑‒–—−", "-")}
@@ -44,6 +57,30 @@ class Overlap:
         """Counts, as ``result.json`` holds them."""
         counts = {name: len(getattr(self, name)) for name in ("by_key", "reordered", "by_question")}
         return {"test": self.tested, **counts}
+
+
+def guarded(data: DataSet, keep: bool = False) -> DataSet:
+    """``data`` without the test examples that a search sees on dev, and with what was found.
+
+    Args:
+        data: as it was read.
+        keep: whether they stay; they are counted all the same.
+    """
+    found = overlap(data)
+    if not found.by_question:
+        return data if data.test else replace(data, test_reason=NO_TEST)
+    counts = {name: len(getattr(found, name)) for name in ("by_key", "reordered", "by_question")}
+    leakage = Leakage(found.tested, **counts, left_out=0 if keep else len(found.by_key))
+    left = data if keep else without_overlap(data, found)
+    return replace(left, leakage=leakage, test_reason=None if left.test else all_seen(found.tested))
+
+
+def all_seen(count: int) -> str:
+    """Why a test split of so many examples gives no value: each of them is a dev example too."""
+    return (
+        f"all {count} test examples are dev examples too, so that a figure on them would show memory; give others, or "
+        "keep them by utility.keep_overlap: true"
+    )
 
 
 def overlap(data: DataSet) -> Overlap:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelswarms import zoo
-from modelswarms.datasets import read_dataset
-from modelswarms.errors import DataError
+from modelswarms.errors import WrongInputError
 from modelswarms.reports.charts import shortened
 from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale
 from modelswarms.types import Example
+from modelswarms.utilities import load_examples
 
 __all__ = ["SHOWN", "Comparison", "Pair", "Said", "compare", "read_questions"]
 
@@ -66,17 +65,12 @@ class Comparison:
 def read_questions(evidence: Evidence, split: str) -> Sequence[Example]:
     """The examples of a split, where the data is still there and still the run's; none else."""
     config, wanted = evidence.manifest["config"], evidence.header["fingerprints"].get("data")
-    utility = config.get("utility")
-    if utility == "zoo":
-        path = zoo.questions_path()
-    elif isinstance(utility, Mapping) and isinstance(utility.get("data"), str):
-        path = Path(utility.get("folder") or ".") / Path(utility["data"]).expanduser()
-    else:
-        return ()  # the data is named in the user's code, which a report does not run
     try:
-        data = read_dataset(path)
-    except DataError as error:
+        data = load_examples(config["utility"], Path.cwd())
+    except (WrongInputError, KeyError) as error:
         log.info("the report has no questions: %s", error)
+        return ()
+    if data is None:  # named in the user's code, which a report does not run
         return ()
     return (data.dev if split == "dev" else data.test) if data.fingerprint == wanted else ()
 

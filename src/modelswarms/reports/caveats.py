@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["caveats", "rescored_figures"]
+__all__ = ["caveats", "leakage_said", "rescored_figures"]
 
 Record = Mapping[str, Any]
 
@@ -27,6 +27,7 @@ def caveats(result: Mapping[str, Any], records: Sequence[Record], header: Record
         *_of_rescoring(result, records, header),
         *_of_failures(result),
         *_of_unparsed(result, records),
+        *_of_leakage(result),
         *_of_comparison(result, header),
         *_of_search(result, header),
     ]
@@ -86,10 +87,26 @@ def _of_unparsed(result: Mapping[str, Any], records: Sequence[Record]) -> list[s
     ]
 
 
+def leakage_said(found: Mapping[str, int]) -> str:
+    """What test examples a search has seen on dev, and what became of them, in a sentence or two."""
+    others = found["by_question"] - found["by_key"]
+    more = f"{others} more {'has' if others == 1 else 'have'} a dev example's question with other choices."
+    if not found["by_key"]:
+        return f"Of {found['test']} test examples, {more.replace(' more', '', 1)}"
+    became = "were left out" if found["left_out"] else "were kept all the same (utility.keep_overlap)"
+    said = f"Of {found['test']} test examples, {found['by_key']} are dev examples too, and {became}."
+    return f"{said} {more[0].upper()}{more[1:]}" if others else said
+
+
+def _of_leakage(result: Mapping[str, Any]) -> list[str]:
+    return [leakage_said(result["leakage"])] if result["leakage"] else []
+
+
 def _of_comparison(result: Mapping[str, Any], header: Record) -> list[str]:
     best, difference = result["best"], result["difference"]
     if best["test"] is None:
-        return ["There is no test figure: the dev figures of a search are optimistic, and are no claim."]
+        reason = result["test_reason"]
+        return [f"There is no test figure ({reason}); the dev figures of a search are optimistic, and are no claim."]
     found = []
     if best["dev"] - best["test"] > GAP * _width(header):
         found.append(

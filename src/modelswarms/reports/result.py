@@ -78,6 +78,8 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
             "rescored": rescored_figures(records, best["candidate"]),
         },
         "difference": figures.difference(best, single),
+        "test_reason": None if figures.tested(best) else _untested(header),
+        "leakage": header.get("leakage"),
         "random_search": figures.of(_best(randoms)) if randoms else None,
         "experts": {header["experts"][r["particle"]]: r["value"] for r in searched if _is_expert(r, header)},
         "iterations": swarm.iteration,
@@ -152,12 +154,24 @@ class _Figures:
             **({} if dev_parts is None else {"parts": {"dev": dev_parts, "test": test_parts}}),
         }
 
+    def tested(self, record: Record) -> bool:
+        """Whether a candidate has a test value."""
+        found = self.test.get(record["candidate"])
+        return found is not None and found["value"] is not None
+
     def difference(self, best: Record, single: Record) -> dict[str, Any] | None:
         """Best minus best single on test; None where the test split was left alone, or gives no value."""
         one, other = (self.test.get(record["candidate"]) for record in (best, single))
         if one is None or other is None or one["value"] is None or other["value"] is None:
             return None
         return {"test": one["value"] - other["value"], "ci": self.intervals.difference(one, other)}
+
+
+def _untested(header: Record) -> str:
+    """Why there is no test value."""
+    if header["config"].get("test") == "none":
+        return "the configuration says test: none"
+    return str(header.get("test_reason") or "the search is not over")
 
 
 def _rate(records: Sequence[Record]) -> float:

@@ -6,7 +6,7 @@ from modelswarms.utilities.multiple_choice import MultipleChoice
 from modelswarms.utilities.named import NAMED
 from modelswarms.utilities.parsing import stated_answer
 from modelswarms.utilities.prompting import Prompting
-from modelswarms.utilities.table import KINDS, load_utility
+from modelswarms.utilities.table import KINDS, load_examples, load_utility
 
 __all__ = [
     "KINDS",
@@ -15,6 +15,7 @@ __all__ = [
     "FunctionUtility",
     "MultipleChoice",
     "Prompting",
+    "load_examples",
     "load_utility",
     "stated_answer",
 ]

@@ -21,6 +21,7 @@ from modelswarms.utilities.function import OwnUtility
 __all__ = [
     "Calibrated",
     "Loaded",
+    "Demanding",
     "Metered",
     "Opened",
     "Parted",
@@ -43,6 +44,15 @@ class Particular(Protocol):
 
     def unsuited(self, data: DataSet) -> str | None:
         """What is wrong with the data, and the remedy; None where nothing is."""
+        ...
+
+
+@runtime_checkable
+class Demanding(Protocol):
+    """May have no value on a test split that has examples."""
+
+    def untested(self, data: DataSet) -> str | None:
+        """Why there can be no test value; None where there can be one."""
         ...
 
 

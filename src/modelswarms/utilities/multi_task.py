@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from modelswarms.datasets import DataSet
+from modelswarms.datasets.leakage import NO_TEST, all_seen
 from modelswarms.errors import ConfigError, EvaluationError, WrongInputError
 from modelswarms.settings import internal, required
 from modelswarms.types import Example, Model, Score, Utility
 from modelswarms.utilities.abilities import (
     Calibrated,
+    Demanding,
     Opened,
     Unbounded,
     abilities_of,
@@ -28,7 +30,7 @@ from modelswarms.utilities.abilities import (
 )
 from modelswarms.utilities.combining import Combination, How
 
-__all__ = ["Joined", "MultiTask", "Part"]
+__all__ = ["Joined", "MultiTask", "Part", "joined"]
 
 Keys = Mapping[str, Any]
 Load = Callable[[str | Keys], tuple[Utility, DataSet]]
@@ -89,6 +91,20 @@ class MultiTask:
         combination = Combination(self.combine, ranges, weights, self.zero_counts_as, self.optimise)
         return Joined(tuple(parts), combination)
 
+    def examples(self, load: Callable[[str | Keys], tuple[str | None, DataSet | None]]) -> DataSet | None:
+        """The examples of all parts without their utilities; None where only the utilities know them.
+
+        Args:
+            load: from what a part is to its utility's name and examples, None for what cannot be told.
+        """
+        found: dict[str, DataSet] = {}
+        for given, spec in self._specs():
+            name, data = load(spec)
+            if data is None or (given or name) is None:
+                return None
+            found[str(given or name)] = data
+        return joined("multi_task", found)
+
     def _specs(self) -> list[tuple[str | None, str | Keys]]:
         """Names, where they are given, and what the parts are."""
         if not isinstance(self.parts, Mapping):
@@ -135,13 +151,8 @@ class Part:
     utility: Utility
     data: DataSet
 
-    def joined(self, example: Example) -> Example:
-        """An example of the part's data as one of all parts'."""
-        task = self.name if example.task is None else f"{self.name}/{example.task}"
-        return replace(example, id=f"{self.name}/{example.id}", task=task)
-
     def own(self, example: Example) -> Example:
-        """The same again as the part's utility knows it."""
+        """An example of all parts' data as the part's utility knows it."""
         _, _, task = (example.task or "").partition("/")
         return replace(example, id=example.id.removeprefix(f"{self.name}/"), task=task or None)
 
@@ -167,12 +178,22 @@ class Joined:
 
     def dataset(self) -> DataSet:
         """The examples of all parts, part after part."""
-        return DataSet(
-            name=self.name,
-            dev=tuple(part.joined(e) for part in self.tasks for e in part.data.dev),
-            test=tuple(part.joined(e) for part in self.tasks for e in part.data.test),
-            fingerprint=_digest([[part.name, part.data.fingerprint] for part in self.tasks]),
-        )
+        return joined(self.name, {part.name: part.data for part in self.tasks})
+
+    def untested(self, data: DataSet) -> str | None:
+        """Why there can be no test value: the first part that counts, and has no test example."""
+        for part in self.tasks:
+            if self.combination.optimise not in (None, part.name):
+                continue
+            left = tuple(part.own(example) for example in data.test if self._part(example).name == part.name)
+            able = abilities_of(part.utility)
+            if not left:
+                why: str | None = all_seen(len(part.data.test)) if part.data.test else NO_TEST
+            else:
+                why = able.untested(replace(part.data, test=left)) if isinstance(able, Demanding) else None
+            if why is not None:
+                return f"its part {part.name} has none: {why}"
+        return None
 
     def prompt(self, example: Example) -> str:
         """The part's prompt."""
@@ -296,6 +317,21 @@ class Joined:
         for i, example in enumerate(examples):
             found[self._part(example).name].append(i)
         return {name: places for name, places in found.items() if places}
+
+
+def joined(name: str, parts: Mapping[str, DataSet]) -> DataSet:
+    """The examples of several data sets, by part, one after the other; each says what part it belongs to."""
+    return DataSet(
+        name=name,
+        dev=tuple(_joined(part, e) for part, data in parts.items() for e in data.dev),
+        test=tuple(_joined(part, e) for part, data in parts.items() for e in data.test),
+        fingerprint=_digest([[part, data.fingerprint] for part, data in parts.items()]),
+    )
+
+
+def _joined(part: str, example: Example) -> Example:
+    task = part if example.task is None else f"{part}/{example.task}"
+    return replace(example, id=f"{part}/{example.id}", task=task)
 
 
 def _part(position: int, name: str | None, spec: str | Keys, load: Load) -> Part:

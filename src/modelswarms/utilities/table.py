@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
-from modelswarms.datasets import DataSet, data_folder, read_dataset
+from modelswarms.datasets import DataSet, data_folder, guarded, read_dataset
 from modelswarms.datasets.source import source_of
 from modelswarms.errors import ConfigError, DataError
 from modelswarms.naming import nearest
 from modelswarms.settings import build, key_names
 from modelswarms.types import Utility
-from modelswarms.utilities.abilities import Particular, Sourced, abilities_of
+from modelswarms.utilities.abilities import Demanding, Particular, Sourced, abilities_of
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
 from modelswarms.utilities.multi_task import MultiTask
 from modelswarms.utilities.multiple_choice import MultipleChoice
-from modelswarms.utilities.named import NAMED
+from modelswarms.utilities.named import NAMED, Named
 from modelswarms.utilities.perplexity import Perplexity
 from modelswarms.utilities.reward import RewardModel
 from modelswarms.utilities.toxicity import Toxicity
 
-__all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_utility", "models_of"]
+__all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_examples", "load_utility", "models_of"]
 
 Keys = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ KINDS: Final[Mapping[str, type]] = {
 }
 """By kind, a frozen dataclass whose fields are the kind's keys: a utility, or one that makes it (:class:`Maker`)."""
 
-RESERVED: Final = ("kind", "data", "folder")
+RESERVED: Final = ("kind", "data", "keep_overlap", "folder")
 """Keys of every utility, which its dataclass does not have."""
 
 PLACES: Final = ("few_shot",)
@@ -67,30 +67,121 @@ def load_utility(spec: str | Keys, folder: Path) -> tuple[Utility, DataSet]:
         ConfigError: the name, kind or a key is unknown, or a value is not allowed.
         DataError: the data cannot be read, or lacks what the utility needs.
     """
-    spec = _as_keys(spec)
-    word = _checked(spec)
-    named = NAMED.get(word)
-    kind = named.kind if named else word
-    folder = Path(spec.get("folder") or folder)
-    given = {**(named.keys if named else {}), **{k: v for k, v in spec.items() if k not in RESERVED}}
-    for key in PLACES:
-        if isinstance(given.get(key), str | Path):
-            given[key] = str(folder / Path(given[key]).expanduser())
-    for key in models_of(kind):
-        if isinstance(given.get(key), str) and given[key] and (folder / Path(given[key]).expanduser()).is_dir():
-            given[key] = str(folder / Path(given[key]).expanduser())
-    known = [*RESERVED[:2], *key_names(KINDS[kind])]
-    made: Any = build(KINDS[kind], given, "utility.", lambda key: nearest(key, known))
-    utility: Utility = made.made(folder, lambda part: load_utility(part, folder)) if isinstance(made, Maker) else made
-    if named:
-        utility = replace(utility, name=word)  # type: ignore[type-var]
-    data, where = _data(spec.get("data"), word, utility, folder)
-    able = abilities_of(utility)
-    data = _with_icl_prompt(data)
+    called = _Called.by(spec, folder)
+    utility, data = _loaded(called)
+    data, able = guarded(data, called.keeps_overlap), abilities_of(utility)
+    reason = able.untested(data) if isinstance(able, Demanding) else None
+    return utility, replace(data, test_reason=data.test_reason or reason)
+
+
+def load_examples(spec: str | Keys, folder: Path) -> DataSet | None:
+    """A utility's examples without the utility: none of the user's code is run, and no server or model is asked for.
+
+    None where only the utility itself knows them. Arguments and Raises as :func:`load_utility`.
+    """
+    called = _Called.by(spec, folder)
+    data = _examples(called)[1]
+    return None if data is None else guarded(data, called.keeps_overlap)
+
+
+def _loaded(called: _Called) -> tuple[Utility, DataSet]:
+    """The utility with all of its data, test examples that are dev examples too included."""
+    made: Any = called.built()
+    utility: Utility = made.made(called.folder, lambda p: _loaded(called.part(p))) if isinstance(made, Maker) else made
+    if called.named:
+        utility = replace(utility, name=called.word)  # type: ignore[type-var]
+    data, where = _data(called, utility)
+    data, able = _with_icl_prompt(data), abilities_of(utility)
     problem = able.unsuited(data) if isinstance(able, Particular) else None
     if problem:
         raise DataError(f"{where}: {problem}")
     return utility, data
+
+
+def _examples(called: _Called) -> tuple[str | None, DataSet | None]:
+    """The utility's name and all of its examples, None for what cannot be told without it."""
+    name = called.word if called.named or called.kind != "function" else None
+    if issubclass(KINDS[called.kind], MultiTask):
+        return name, called.built().examples(lambda part: _examples(called.part(part)))
+    source = called.source
+    return name, None if source is None else _with_icl_prompt(read_dataset(source, called.folder))
+
+
+@dataclass(frozen=True)
+class _Called:
+    """What a configuration calls a utility, looked up."""
+
+    word: str
+    named: Named | None
+    kind: str
+    keys: Keys
+    spec: Keys
+    folder: Path
+
+    @classmethod
+    def by(cls, spec: str | Keys, folder: Path) -> _Called:
+        spec = _as_keys(spec)
+        word = _checked(spec)
+        named = NAMED.get(word)
+        folder = Path(spec.get("folder") or folder)
+        keys = {**(named.keys if named else {}), **{k: v for k, v in spec.items() if k not in RESERVED}}
+        for key in PLACES:
+            if isinstance(keys.get(key), str | Path):
+                keys[key] = str(folder / Path(keys[key]).expanduser())
+        for key in models_of(word):
+            if isinstance(keys.get(key), str) and keys[key] and (folder / Path(keys[key]).expanduser()).is_dir():
+                keys[key] = str(folder / Path(keys[key]).expanduser())
+        return cls(word, named, named.kind if named else word, keys, spec, folder)
+
+    def part(self, spec: str | Keys) -> _Called:
+        """One of its parts."""
+        called = _Called.by(spec, self.folder)
+        if "keep_overlap" in called.spec:
+            raise ConfigError("utility.keep_overlap: is for all parts together; give it beside utility.parts.")
+        return called
+
+    @property
+    def keeps_overlap(self) -> bool:
+        """Whether test examples that are dev examples too are valued."""
+        keep = self.spec.get("keep_overlap", False)
+        if not isinstance(keep, bool):
+            raise ConfigError(f"utility.keep_overlap: {keep!r} is not allowed; give true or false.")
+        return keep
+
+    @property
+    def source(self) -> Any:
+        """Where the examples are; None where neither the configuration nor the name says it."""
+        given = self.spec.get("data")
+        if given or self.named is None:
+            return given
+        data = self.named.data or self.word
+        path = Path(data) if Path(data).is_absolute() else data_folder() / f"{data}.json"
+        if not path.exists():
+            raise DataError(
+                f"utility {self.word}: its data, {path}, is not there; get it with 'modelswarms data download {data}', "
+                "or give a file of your own as utility.data."
+            )
+        return path
+
+    def built(self) -> Any:
+        """The kind's dataclass, from the keys."""
+        known = ["kind", "data", *key_names(KINDS[self.kind])]
+        return build(KINDS[self.kind], self.keys, "utility.", lambda key: nearest(key, known))
+
+
+def _data(called: _Called, utility: Utility) -> tuple[DataSet, str]:
+    """The data that a utility is about, and what messages call it."""
+    able = abilities_of(utility)
+    given = called.spec.get("data") or getattr(utility, "data", None)
+    if isinstance(able, Sourced):
+        if given is not None:
+            raise ConfigError(f"utility.data: {called.word} brings its own examples; leave it out.")
+        data = able.dataset()
+        return data, data.name
+    given = given or called.source
+    if not isinstance(given, str | Path | Mapping):
+        raise ConfigError("utility.data: no data file is given; write utility: {kind: ..., data: my.json}.")
+    return read_dataset(given, called.folder), source_of(given, called.folder).label
 
 
 def _with_icl_prompt(data: DataSet) -> DataSet:
@@ -132,26 +223,3 @@ def _checked(spec: Keys) -> str:
     if word not in KINDS and word not in NAMED:
         raise ConfigError(f"utility.kind: unknown kind {word!r}; {nearest(word, (*KINDS, *NAMED))}")
     return word
-
-
-def _data(given: Any, word: str, utility: Utility, folder: Path) -> tuple[DataSet, str]:
-    """The data that a utility is about, and what messages call it."""
-    given = given or getattr(utility, "data", None)
-    able = abilities_of(utility)
-    if isinstance(able, Sourced):
-        if given is not None:
-            raise ConfigError(f"utility.data: {word} brings its own examples; leave it out.")
-        data = able.dataset()
-        return data, data.name
-    if given is None and word in NAMED:
-        named = NAMED[word].data or word
-        path = Path(named) if Path(named).is_absolute() else data_folder() / f"{named}.json"
-        if not path.exists():
-            raise DataError(
-                f"utility {word}: its data, {path}, is not there; get it with 'modelswarms data download {named}', "
-                "or give a file of your own as utility.data."
-            )
-        given = path
-    if not isinstance(given, str | Path | Mapping):
-        raise ConfigError("utility.data: no data file is given; write utility: {kind: ..., data: my.json}.")
-    return read_dataset(given, folder), source_of(given, folder).label

@@ -158,6 +158,29 @@ ROWS = [
         tasks({"zoo": {}, "more": "zoo"}, data="data.json"),
     ),
     Row(
+        "keep-overlap",
+        "a text instead of true or false for test examples that are dev examples",
+        "utility.keep_overlap: 'some' is not allowed; give true or false.",
+        matching(keep_overlap="some"),
+    ),
+    Row(
+        "tasks-keep-overlap",
+        "a part that keeps test examples that are dev examples",
+        "utility.parts, number 1: utility.keep_overlap: is for all parts together; give it beside utility.parts.",
+        tasks([{"kind": "zoo", "keep_overlap": True}, "zoo"]),
+    ),
+    Row(
+        "all-seen",
+        "an evaluation on test examples that are all dev examples",
+        "data: the test split is empty; all 1 test examples are dev examples too, so that a figure on them would show "
+        "memory; give others, or keep them by utility.keep_overlap: true.",
+        both(
+            written("data.json", '{"dev": [{"question": "a", "answer": 1}], "test": [{"question": "A", "answer": 1}]}'),
+            matching(),
+        ),
+        "evaluate my.yaml --expert base",
+    ),
+    Row(
         "own-no-colon",
         "a target without its attribute",
         "utility.target: 'mine' is not allowed; write module:attribute.",
