@@ -176,6 +176,29 @@ def test_names_lists_and_keys_for_each(two, monkeypatch):
         assert {part.utility.stop for part in utility.tasks} == {("x",)}
 
 
+PAIRS = {
+    "legal": ("hearsay", "citation_prediction_classification"),
+    "medical": ("medqa", "medmcqa"),
+    "science": ("scifact", "stem"),
+    "culture": ("normad_country", "normad_value"),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_published_pairs_have_names(name, shared, monkeypatch):
+    monkeypatch.setenv("MODELSWARMS_DATA", str(shared / "data" / "eval"))
+    utility, data = load_utility(name, shared)
+    assert (utility.name, tuple(part.name for part in utility.tasks)) == (name, PAIRS[name])
+    assert {part.utility.name for part in utility.tasks} == set(PAIRS[name])
+    assert {e.task for e in data.dev} == set(PAIRS[name])
+    assert utility.combination.how == "harmonic"
+    assert "Please choose" in utility.prompt(data.dev[0])
+    own = {n: {"data": str(shared / "data" / "eval" / f"{n}.json")} for n in PAIRS[name]}
+    monkeypatch.setenv("MODELSWARMS_DATA", "/nowhere")
+    other, same = load_utility({"kind": name, "parts": own, "zero_counts_as": 0.01}, shared)
+    assert (other.name, len(same.dev), other.combination.zero_counts_as) == (name, len(data.dev), 0.01)
+
+
 def test_edited_data_of_a_part_changes_the_fingerprint(two):
     before = load_utility(spec("one", "two"), two)[1].fingerprint
     assert load_utility(spec("one", "two"), two)[1].fingerprint == before

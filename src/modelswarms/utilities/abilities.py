@@ -20,8 +20,8 @@ from modelswarms.utilities.function import OwnUtility
 
 __all__ = [
     "Calibrated",
-    "Loaded",
     "Demanding",
+    "Loaded",
     "Metered",
     "Opened",
     "Parted",
