@@ -172,7 +172,9 @@ def test_a_check_reads_as_a_search_would(folder, tmp_path, capsys):
     keys = ["--fields.question", "input", "--fields.answer", "label", "--dev_size", "40"]
     assert main(["data", "check", "a.csv", *keys]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("a: 40 dev, 20 test · answers · ") and said.endswith("nothing was found.\n")
+    assert said.startswith("a: 40 dev, 20 test (answers), questions of 8 characters, 8 at most\n") and said.endswith(
+        "nothing was found.\n"
+    )
     spec = "{kind: exact_match, data: {file: a.csv, dev_size: 40, fields: {question: input, answer: label}}}"
     (tmp_path / "my.yaml").write_text(f"utility: {spec}\n")
     assert main(["data", "check", "my.yaml"]) == 0

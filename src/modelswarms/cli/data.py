@@ -20,7 +20,7 @@ from modelswarms.cli.options import Keys, overrides
 
 if TYPE_CHECKING:
     from modelswarms.commands.data import Outcome
-    from modelswarms.datasets import Overlap
+    from modelswarms.datasets import DataSet, Overlap
     from modelswarms.datasets.catalogue import Entry
     from modelswarms.datasets.check import DataReport
     from modelswarms.datasets.problems import Problem
@@ -212,25 +212,31 @@ def check(
 def _show(report: DataReport, every: bool) -> None:
     data = report.data
     if data is not None:
-        kinds = {"choices" if e.choices else "answers" if e.answer else "prompts" for e in (*data.dev, *data.test)}
-        median, longest = report.length
-        output.print(
-            Text(f"{data.name}: {len(data.dev):,} dev, {len(data.test):,} test", style="bold").append(
-                f" · {' and '.join(sorted(kinds))} · {median:,} characters, {longest:,} at most", style="not bold"
-            ),
-            soft_wrap=True,
-        )
+        output.print(Text(_size_of(report, data), style="bold"), soft_wrap=True)
     if report.overlap is not None and report.overlap.by_question:
         output.print(Text(_shared(report.overlap)), soft_wrap=True)
     with_file = len({finding.file for finding in report.findings}) > 1
     for findings, style in ((report.problems, "red"), (report.warnings, "yellow")):
+        topic = ""
         for group in _grouped(findings):
-            title = TITLES.get(group[0].topic, group[0].topic)
-            count = f" ({len(group):,})" if len(group) > 1 else ""
-            output.print(Text(f"\n{title}{count}", style=f"bold {style}"))
+            if group[0].topic != topic:
+                topic = group[0].topic
+                count = sum(finding.topic == topic for finding in findings)
+                title = TITLES.get(topic, topic) + (f" ({count:,})" if count > 1 else "")
+                output.print(Text(f"\n{title}", style=f"bold {style}"))
             for line in _lines(group, every, with_file):
                 output.print(Text(line), soft_wrap=True)
     output.print(Text(f"\n{_sentence(report)}", style="bold"), soft_wrap=True)
+
+
+def _size_of(report: DataReport, data: DataSet) -> str:
+    """One line of what it is."""
+    examples = (*data.dev, *data.test)
+    kinds = sorted({"choices" if e.choices else "answers" if e.answer else "prompts" for e in examples})
+    median, longest = report.length
+    size = f"{data.name}: {len(data.dev):,} dev, {len(data.test):,} test"
+    more = f" ({' and '.join(kinds)}), questions of {median:,} characters, {longest:,} at most" if kinds else ""
+    return f"{size}{more}"
 
 
 def _shared(overlap: Overlap) -> str:

@@ -71,6 +71,9 @@ def _rows(path: Path, source: Source, problems: list[Problem], split: str | None
         except StopIteration:
             break
         except csv.Error as error:
+            if "new-line" in str(error) and not problems and header is None:
+                told = "its lines end with CR alone; save it with the line ends of Unix or Windows."
+                raise DataError(f"{path}: {told}") from None
             fault(f"is no row of cells ({error})")
             continue
         if not any(cell.strip() for cell in cells):
@@ -82,7 +85,7 @@ def _rows(path: Path, source: Source, problems: list[Problem], split: str | None
         else:
             keys = {name: cell.replace("\r\n", "\n") for name, cell in zip(header, cells, strict=False) if name}
             yield Row(place, _with_choices(keys, source, fault), split)
-    if header is None:
+    if header is None and not problems:
         raise DataError(f"{path}: is empty; write a header, such as question,answer, and a row an example.")
 
 
@@ -117,7 +120,7 @@ def _header(path: Path, cells: Sequence[str], source: Source) -> list[str]:
     if double is not None:
         raise DataError(f"{path}: has two columns {double!r}; give one of them another name.")
     if not set(_question_column(source)) & set(names):
-        there = ", ".join(name for name in names if name)
+        there = ", ".join(cell.strip() for cell in cells if cell.strip())
         wanted = _question_column(source)[0]
         remedy = (
             "mend utility.data.fields.question."

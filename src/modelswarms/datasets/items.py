@@ -104,7 +104,8 @@ def _example(item: Item, faults: list[Problem]) -> Example:
 
 def _meant(content: Mapping[str, Any]) -> str:
     """Which other field may be the question, where there is none."""
-    others = [str(key) for key, value in content.items() if key not in KNOWN and isinstance(value, str)]
+    others = [str(key) for key, value in content.items() if key not in KNOWN]
+    others.sort(key=lambda key: not isinstance(content.get(key), str))  # texts first
     if not others or "question" in content or "prompt" in content:
         return ""
     return f", or say which field is one, as {{file: ..., fields: {{question: {others[0]}}}}}"

@@ -20,6 +20,7 @@ __all__ = ["json_content", "jsonl_content"]
 
 _TOP: Final = ("dataset", "dev", "test", "icl_prompt")
 _WRITE: Final = 'write one: {"dataset": name, "dev": [...], "test": [...]}'
+_DOCUMENT: Final = "is one JSON document, not one item a line; save it as .json."
 _OR_LINES: Final = "or name a file of one item a line .jsonl"
 
 
@@ -39,7 +40,7 @@ def json_content(path: Path, source: Source, split: str | None = None) -> Conten
     if split:
         raise DataError(f"{path}: holds {kind_of(document)}; as the file of one split, give a list of items.")
     if not isinstance(document, dict) or (source.dev or "dev") not in document:
-        raise DataError(f'{path}: has no "{source.dev or "dev"}"; {_WRITE}.')
+        raise DataError(f'{path}: has no "{source.dev or "dev"}"; {_WRITE}{_instead(document)}.')
     splits = _splits(path, document, source)
     rows = (Row(f"{named}[{k}]", item, ours) for ours, named, items in splits for k, item in enumerate(items))
     content = from_rows(str(path), rows, replace(source, dev=None, test=None))
@@ -51,6 +52,15 @@ def json_content(path: Path, source: Source, split: str | None = None) -> Conten
     if not isinstance(content.name, str):
         raise DataError(f"{path}: 'dataset' is {kind_of(content.name)}; give the data set's name.")
     return content
+
+
+def _instead(document: Any) -> str:
+    """What else may be meant by a document without the split."""
+    if isinstance(document, list) and document and isinstance(document[0], dict):
+        return ", or draw from its items, as {file: ..., dev_size: 200, test_size: 1000}"
+    lists = [key for key, value in document.items() if isinstance(value, list)] if isinstance(document, dict) else []
+    other = next((key for key in lists if key not in _TOP), None)
+    return f", or say which split is meant, as {{file: ..., dev: {other}}}" if other else ""
 
 
 def _splits(path: Path, document: Mapping[str, Any], source: Source) -> list[tuple[str, str, list[Any]]]:
@@ -98,26 +108,32 @@ def jsonl_content(path: Path, source: Source, split: str | None = None) -> Conte
 
 
 def _lines(path: Path, problems: list[Problem], split: str | None) -> Iterator[Row]:
+    decoder = json.JSONDecoder(parse_constant=_refuse)
     for number, line in lines_of(path):
         text = decoded(path, number, line).strip()
         if not text:
             continue
         try:
-            value = json.loads(text, parse_constant=_refuse)
+            value = decoder.decode(text)
         except json.JSONDecodeError as error:
-            if number == 1 and text in ("{", "["):
-                raise DataError(f"{path}: is one JSON document, not one item a line; save it as .json.") from None
+            if number == 1 and (text == "{" or text[0] == "["):
+                raise DataError(f"{path}: {_DOCUMENT}") from None
             what, remedy = f"is not valid JSON ({error.msg} at column {error.colno})", "mend it, or leave it out."
         except RecursionError:
             what, remedy = "is nested too deeply", "mend it, or leave it out."
         except ValueError as error:
             what, remedy = f"holds {_unreadable(error)}", "write it as a text."
         else:
-            if number == 1 and isinstance(value, dict) and isinstance(value.get("dev"), list):
-                raise DataError(f"{path}: holds whole splits in a line; save it as .json.")
+            if number == 1 and _is_document(value):
+                raise DataError(f"{path}: {_DOCUMENT}")
             yield Row(f"line {number}", value, split)
             continue
         problems.append(Problem(str(path), f"line {number}", what, remedy))
+
+
+def _is_document(value: Any) -> bool:
+    items = value.get("dev") if isinstance(value, dict) else value
+    return isinstance(items, list) and bool(items) and isinstance(items[0], dict)
 
 
 def _refuse(constant: str) -> NoReturn:

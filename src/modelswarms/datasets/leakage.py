@@ -123,6 +123,8 @@ def normalised(text: str) -> str:
     Compatible characters become one (NFKC: "ﬁ" and "fi", full-width letters), as do curled and straight quotes, and
     dashes and hyphens. Accents stay.
     """
+    if text.isascii():  # as most texts are, and the rest changes nothing of them
+        return " ".join(text.lower().split())
     text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)
     text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     return " ".join(unicodedata.normalize("NFKC", text.casefold()).split())

@@ -145,10 +145,10 @@ def _name(source: Source) -> str:
 
 def fingerprint_of(dev: Sequence[Item], test: Sequence[Item], icl_prompt: str | None) -> str:
     """SHA-256 of the items' canonical JSON, ``[dev, test, icl_prompt]``, which is never in memory whole."""
-    digest = hashlib.sha256()
+    digest, encoder = hashlib.sha256(), json.JSONEncoder(sort_keys=True)
     for before, items in (("[[", dev), ("], [", test)):
         digest.update(before.encode())
         for k, item in enumerate(items):
-            digest.update(f"{', ' if k else ''}{json.dumps(item.content, sort_keys=True)}".encode())
+            digest.update(f"{', ' if k else ''}{encoder.encode(item.content)}".encode())
     digest.update(f"], {json.dumps(icl_prompt)}]".encode())
     return digest.hexdigest()

@@ -97,6 +97,19 @@ ROWS = [
         named("data.jsonl", json.dumps({"dev": [ITEM]}, indent=1)),
     ),
     Row(
+        "data-jsonl-list",
+        "a list of items that is called .jsonl",
+        "data.jsonl: is one JSON document, not one item a line; save it as .json.",
+        named("data.jsonl", json.dumps([ITEM, ITEM]).replace("}, {", "},\n{")),
+    ),
+    Row(
+        "data-fields",
+        "items with other names for their fields",
+        "data.jsonl: line 1: 'question' is None; give a text that is not empty, or say which field is one, "
+        "as {file: ..., fields: {question: input}}.",
+        named("data.jsonl", f"{json.dumps({'ids': [1], 'input': '1 + 1?', 'output': '2'})}\n"),
+    ),
+    Row(
         "data-jsonl-split",
         "a split that nobody knows, in a JSONL file",
         "data.jsonl: line 2: 'split' is 'holdout'; give dev or test, or say which are meant, "
@@ -140,6 +153,12 @@ ROWS = [
         "data.csv: has no column 'question' (columns: text, label); name it in the first line, or say which is meant, "
         "as {file: ..., fields: {question: NAME}}.",
         named("data.csv", "text,label\n1 + 1?,2\n"),
+    ),
+    Row(
+        "data-csv-cr",
+        "a table with the line ends of an old Mac",
+        "data.csv: its lines end with CR alone; save it with the line ends of Unix or Windows.",
+        named("data.csv", "question,answer\r1 + 1?,2\r"),
     ),
     Row(
         "data-csv-twice",
@@ -282,7 +301,8 @@ ROWS = [
     Row(
         "data-list",
         "a list instead of dev and test",
-        'data.json: has no "dev"; write one: {"dataset": name, "dev": [...], "test": [...]}.',
+        'data.json: has no "dev"; write one: {"dataset": name, "dev": [...], "test": [...]}, '
+        "or draw from its items, as {file: ..., dev_size: 200, test_size: 1000}.",
         data([ITEM]),
     ),
     Row(
@@ -290,6 +310,13 @@ ROWS = [
         "no dev split",
         'data.json: has no "dev"; write one: {"dataset": name, "dev": [...], "test": [...]}.',
         data({"test": [ITEM]}),
+    ),
+    Row(
+        "data-train",
+        "splits of other names",
+        'data.json: has no "dev"; write one: {"dataset": name, "dev": [...], "test": [...]}, '
+        "or say which split is meant, as {file: ..., dev: train}.",
+        data({"train": [ITEM], "test": [ITEM]}),
     ),
     Row(
         "data-misspelt",
