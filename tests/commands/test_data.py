@@ -10,10 +10,11 @@ import pytest
 from file_server import Fault, FileServer
 from modelswarms import DataError
 from modelswarms.cli import main
-from modelswarms.commands.data import check_data, download, list_data
+from modelswarms.commands.data import _sets, check_data, download, list_data
 from modelswarms.datasets import data_folder, data_path, read_dataset
 from modelswarms.datasets.catalogue import Catalogue, Entry, catalogue
 from modelswarms.datasets.download import Patience
+from modelswarms.utilities.named import NAMED, Named
 
 SETS = {
     name: json.dumps({"dataset": name, "dev": [{"question": f"{name} {k}?", "answer": str(k)} for k in range(30)]})
@@ -126,7 +127,7 @@ def test_without_a_connection_nothing_more_is_asked_for(server, folder, capsys):
     assert main(["data", "download", "--all"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and "cannot be reached, or broke off" in said[0]
-    assert said[1] == "No further file was asked for."
+    assert said[1] == "2 more were not asked for."
     assert {path for path, _ in server.requests} == {"/one.json"}
     server.always = Fault()
     assert main(["data", "download", "one", "--to", "here"]) == 0
@@ -137,6 +138,25 @@ def test_a_mirror_may_be_a_folder(server, folder, tmp_path):
     (tmp_path / "mirror" / "one.json").write_text(SETS["one"])
     (outcome,) = download(["one"], source="mirror")
     assert outcome.state == "downloaded" and server.requests == []
+
+
+def test_a_utility_stands_for_its_data(server, folder, monkeypatch):
+    named = {"both": Named("multi_task", {"parts": ("first", "two")}), "first": Named("exact_match", {}, "one")}
+    monkeypatch.setattr("modelswarms.commands.data.NAMED", {**named, "zoo": Named("exact_match", {}, "/questions")})
+    assert [outcome.name for outcome in download(["both", "one"])] == ["one", "two"]
+    assert check_data("first").source == str(folder / "one.json")
+    with pytest.raises(DataError, match="both: has several data sets; give one of them: one, two"):
+        check_data("both")
+    with pytest.raises(DataError, match="data set 'zoo': is a part of the package"):
+        download(["zoo"])
+    with pytest.raises(DataError, match="data set 'frist': unknown; did you mean 'first'"):
+        download(["frist"])
+
+
+def test_every_utility_s_data_is_published():
+    for name in NAMED:
+        if name != "zoo":
+            assert all(each in catalogue().entries for each in _sets(name)), name
 
 
 def test_a_file_of_one_s_own_is_left_alone(server, folder):

@@ -109,13 +109,14 @@ def download(
 
     Examples:
       modelswarms data download nlgraph gsm8k
+      modelswarms data download legal
       modelswarms data download --all --to data/
       modelswarms data download mmlu --from https://mirror.example.org/eval
 
     Parameters
     ----------
     names
-        Of data sets, as list has them.
+        Of data sets, as list has them, or of utilities.
     every
         All of them.
     to
@@ -128,8 +129,8 @@ def download(
     with _progress() as told:
         outcomes = bring(names, every=every, to=to, source=source, told=told, ended=_say)
     failed = sum(outcome.state == "failed" for outcome in outcomes)
-    if outcomes[-1].unreachable and (every or len(outcomes) < len(set(names))):
-        errors.print("No further file was asked for.", highlight=False)
+    if left := outcomes[-1].left:
+        errors.print(f"{left} more {'was' if left == 1 else 'were'} not asked for.", highlight=False)
     return FAILED if failed else DONE
 
 

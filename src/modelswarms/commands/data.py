@@ -18,7 +18,9 @@ from modelswarms.datasets.problems import Problem
 from modelswarms.datasets.reader import read_source
 from modelswarms.datasets.source import source_of
 from modelswarms.errors import DataError
+from modelswarms.naming import nearest
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.named import NAMED
 
 __all__ = ["MIRROR", "Listed", "Outcome", "check_data", "download", "fix_data", "list_data"]
 
@@ -48,14 +50,14 @@ class Outcome:
 
     Attributes:
         why: what went wrong; empty where nothing did.
-        unreachable: the server could not be reached, so that no further file was asked for.
+        left: how many further files were not asked for, since the server cannot be reached.
     """
 
     name: str
     path: Path
     state: Literal["downloaded", "here", "failed"]
     why: str = ""
-    unreachable: bool = False
+    left: int = 0
 
 
 def list_data(folder: str | Path | None = None) -> list[Listed]:
@@ -87,7 +89,7 @@ def download(
     server cannot be reached.
 
     Args:
-        names: of data sets; ``every`` asks for all of them.
+        names: of data sets, or of utilities (``legal`` stands for its two); ``every`` asks for all data sets.
         to: the folder; by default the data folder, where named utilities look.
         source: an address, or a folder, that holds the files; by default ``MODELSWARMS_DATA_URL``, or where they were
             published.
@@ -100,16 +102,31 @@ def download(
     known = catalogue()
     if not names and not every:
         raise DataError("data sets: none are named; give names of modelswarms data list, or --all.")
-    entries = list(known.entries.values()) if every else [known.entry(name) for name in dict.fromkeys(names)]
+    wanted = known.entries if every else dict.fromkeys(each for name in names for each in _sets(name))
+    entries = [known.entries[name] for name in wanted]
     place, folder = source or os.environ.get(MIRROR) or known.url, _folder(to)
-    outcomes = []
+    outcomes: list[Outcome] = []
     for entry in entries:
-        outcome = _downloaded(entry, place, folder, patience, told)
-        outcomes.append(outcome)
-        ended(outcome)
-        if outcome.unreachable:
+        left = len(entries) - len(outcomes) - 1
+        outcomes.append(_downloaded(entry, place, folder, patience, told, left))
+        ended(outcomes[-1])
+        if outcomes[-1].left:
             break
     return outcomes
+
+
+def _sets(name: str) -> tuple[str, ...]:
+    """The published data sets that a name stands for, be it theirs or a utility's."""
+    known = catalogue().entries
+    if name in known:
+        return (name,)
+    named = NAMED.get(name)
+    if named is None:
+        raise DataError(f"data set {name!r}: unknown; {nearest(name, [*known, *NAMED])}")
+    if named.data is not None and Path(named.data).is_absolute():
+        raise DataError(f"data set {name!r}: is a part of the package; leave it out.")
+    parts = named.keys.get("parts", ())
+    return tuple(each for part in parts for each in _sets(part)) or _sets(named.data or name)
 
 
 def check_data(given: str | Path | Mapping[str, Any], folder: Path | None = None) -> DataReport:
@@ -154,20 +171,22 @@ def _located(given: str | Path | Mapping[str, Any], folder: Path | None) -> str 
         utility = load_config((folder or Path()) / given).utility
         if isinstance(utility, Mapping) and utility.get("data"):
             return _located(utility["data"], folder)
-        name = str(utility["kind"]) if isinstance(utility, Mapping) else utility
-        if name not in catalogue().entries:
-            raise DataError(f"{given}: utility {name} names no data of its own; give the file instead.")
-        given = name
-    if str(given) not in catalogue().entries or ((folder or Path()) / given).exists():
+        given = str(utility["kind"]) if isinstance(utility, Mapping) else utility
+        if given not in catalogue().entries and given not in NAMED:
+            raise DataError(f"utility.data: utility {given} names no data of its own; give its file to check.")
+    elif (str(given) not in catalogue().entries and str(given) not in NAMED) or ((folder or Path()) / given).exists():
         return given
-    path = data_path(str(given))
+    sets = _sets(str(given))
+    if len(sets) > 1:
+        raise DataError(f"{given}: has several data sets; give one of them: {', '.join(sets)}.")
+    path = data_path(sets[0])
     if path is None:
-        raise DataError(f"data set {given}: is not here; get it with 'modelswarms data download {given}'.")
+        raise DataError(f"data set {sets[0]}: is not here; get it with 'modelswarms data download {sets[0]}'.")
     return path
 
 
 def _downloaded(
-    entry: Entry, place: str, folder: Path, patience: Patience | None, told: Callable[[Entry, int], None]
+    entry: Entry, place: str, folder: Path, patience: Patience | None, told: Callable[[Entry, int], None], left: int
 ) -> Outcome:
     path = folder / entry.file
     try:
@@ -179,7 +198,7 @@ def _downloaded(
         whole = whole if "://" in place else str(Path(whole).expanduser())
         fetch(Wanted(whole, entry.sha256, entry.bytes), path, patience, lambda done: told(entry, done))
     except DataError as error:
-        return Outcome(entry.name, path, "failed", str(error), isinstance(error, UnreachableError))
+        return Outcome(entry.name, path, "failed", str(error), left if isinstance(error, UnreachableError) else 0)
     return Outcome(entry.name, path, "downloaded")
 
 

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from modelswarms.errors import DataError
-from modelswarms.naming import nearest
-
 __all__ = ["Catalogue", "Entry", "catalogue", "sha256_of"]
 
 _FILE: Final = Path(__file__).with_name("catalogue.json")
@@ -49,12 +46,6 @@ class Catalogue:
         """Address of the folder that holds the files as they are."""
         host, _, name = self.repository.partition("/")
         return f"https://raw.{host.replace('.com', 'usercontent.com')}/{name}/{self.commit}/{self.path}"
-
-    def entry(self, name: str) -> Entry:
-        """The data set of that name. Raises DataError where there is none."""
-        if name not in self.entries:
-            raise DataError(f"data set {name!r}: unknown; {nearest(name, self.entries)}")
-        return self.entries[name]
 
 
 def catalogue() -> Catalogue:
