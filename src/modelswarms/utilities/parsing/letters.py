@@ -41,6 +41,7 @@ _SIGNS: Final = rf"\s.,:;!?\"'`*_()\[\]{{}}<>【】「」『』《》〈〉〔�
 _EMPHASISED: Final = re.compile(
     r"(?<![\w*])(\*{1,3}|_{1,3}|`{1,3}|~~|\$)\s*[(\[]?\s*(\w)\s*[)\]]?\s*([.:,)]?)\s*\1(?![\w*])"
 )
+_BOXED: Final = re.compile(rf"{ANSWER}\s*[(\[]?\s*(\w)\s*[)\]]?[.:]?\s*{ANSWER}")
 _BRACKETED: Final = re.compile(
     r"""(?:(?<![A-Za-z0-9_])|(?<=\bis)|(?<=nswer)|(?<=ption)|(?<=hoice)|(?<=[^\x00-\x7f]))
         (?:[(\[{【「『《〈〔]\s*(\w)\s*[.:]?\s*[)\]}】」』》〉〕]|<\s*([A-Z])\s*>)""",
@@ -53,6 +54,11 @@ _TOKEN: Final = re.compile(
         (?![A-Za-z0-9_'+\#^=°({{%]|[.,][0-9]|\.[A-Za-z]\b|&[A-Za-z]|/[a-z])""",
     re.VERBOSE,
 )
+_ASIDE: Final = re.compile(
+    rf"""[\s"')\]*,–—:{_CLOSE}-]*(?:\([^()\n]{{0,80}}\)|,\s*(?:which|that|the)\b[^,.\n]{{0,80}},)?[\s"'*,–—-]*"""
+)
+_AFTER_I: Final = re.compile(r"[).:!]|\s*(?:\n|$)|\s+is\b")
+_VERB: Final = re.compile(r"\s+(?:is|are|seem|both)\b")
 _INITIALS: Final = re.compile(r"(?:[A-Z]\.\s?){2,}[A-Z][a-z]+")
 _GAP: Final = re.compile(rf"[\s\"')\]*.:,;–—\-(={_CLOSE}]*")
 
@@ -100,6 +106,7 @@ def lone_letter(text: str) -> str | None:
 
 def mark_letters(text: str) -> str:
     """The text with letters in brackets, bold or quotes set off in one way, and without other emphasis."""
+    text = _BOXED.sub(rf"{ANSWER}{_OPEN}\1{_CLOSE}", text)
     text = _EMPHASISED.sub(rf"{_OPEN}\2{_CLOSE}\3", text)
     text = _QUOTED.sub(rf"{_OPEN}\2{_CLOSE}", text)
     text = _BRACKETED.sub(lambda m: f"{_OPEN}{m[1] or m[2]}{_CLOSE}", text)
@@ -172,7 +179,7 @@ def _together(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
         other["marked"] is not None
         or CLOSED.match(text, end) is not None
         or AND.match(text, end) is not None
-        or (other["bare"] != "I" and GOES_ON.match(text, end) is not None)
+        or (GOES_ON if other["bare"] != "I" else _VERB).match(text, end) is not None
     )
 
 
@@ -233,7 +240,7 @@ def _is_letter(text: str, token: re.Match[str], listed: bool, answered: bool, ch
     if listed:
         return True
     if letter == "I" and not answered:
-        return begins and re.match(r"[).:]|\s*(?:\n|$)|\s+is\b", text[end:]) is not None
+        return (begins or chosen) and _AFTER_I.match(text, end) is not None
     return (DELIMITED.match(text, end) is not None and (closed or begins or answered or chosen)) or GOES_ON.match(
         text, end
     ) is not None
@@ -270,12 +277,5 @@ def _verdict(text: str, end: int, own: int | None, choices: Mapping[str, str]) -
 
 def _verdict_places(text: str, end: int, own: int | None) -> list[int]:
     """Where a verdict on a letter can begin: right after it, its brackets, its own text."""
-    places = [end]
-    for place in (end, own):
-        if place is None:
-            continue
-        gap = re.compile(
-            rf"[\s\"')\]*,–—\-:{_CLOSE}]*(?:\([^()\n]{{0,80}}\)|,\s*(?:which|that|the)\b[^,.\n]{{0,80}},)?[\s\"'*,–—\-]*"
-        ).match(text, place)
-        places.append(gap.end() if gap else place)
-    return places
+    gaps = [_ASIDE.match(text, place) for place in (end, own) if place is not None]
+    return [end, *(gap.end() for gap in gaps if gap)]

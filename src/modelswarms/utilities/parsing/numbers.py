@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, first_turn, plain, without_emphasis
+from modelswarms.utilities.parsing.patterns import any_of, pattern
 
 __all__ = ["decimal_of", "final_number", "first_number", "written"]
 
@@ -17,12 +18,11 @@ _PATTERN: Final = r"""(?<![\w.])
         (?>(?>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?>\.\d+)?|\.\d+)    # atomic: no "1" out of "1,000km"
         """
 _NUMBER: Final = re.compile(_PATTERN + r"(?!\w|\.\d)", re.VERBOSE)
-_UNIT: Final = (
-    r"""(?:%|(?:k?m|cm|mm|kg|mg|lbs?|mph|kmh|kph|ml|hrs?|mins?|secs?|ft|oz|am|pm|gb|mb|kb|cents?|usd|g|l|h|s|x)\b)"""
+_UNIT: Final = any_of(
+    """k?m, cm, mm, kg, mg, lbs?, mph, kmh, kph, ml, hrs?, mins?, secs?, ft, oz, am, pm, gb, mb, kb, cents?, usd,
+    g, l, h, s, x"""
 )
-_IN_SOLUTIONS: Final = re.compile(
-    _PATTERN + rf"(?:(?!\w|\.\d)|(?={_UNIT})|(?P<thousands>k)\b)", re.VERBOSE | re.IGNORECASE
-)
+_IN_SOLUTIONS: Final = pattern(_PATTERN + rf"(?:(?!\w|\.\d)|(?=%|{_UNIT}\b)|(?P<thousands>k)\b)")
 _FRACTION: Final = re.compile(r"(?<![\w./])(-?)(?:(\d+)\s+(?:and\s+)?)?(\d+)\s?/\s?(\d+)(?![\w/]|\.\d)(?!\s*=)")
 _CLOCK: Final = re.compile(r"(?<![\w.:])(\d{1,2}):(\d{2})(?::\d{2})?(?![\w:])")
 _MAGNITUDE: Final = re.compile(r"[ -](hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
@@ -69,21 +69,27 @@ def _trimmed(number: Decimal) -> Decimal:
 
 # --- the number that a short answer states
 
-_LABEL: Final = re.compile(
-    r"""(?:\b(?:nodes?|vertex|vertices|steps?|edges?|options?|questions?|examples?|graphs?|versions?|figures?|lines?|parts?
-        |from|between|via|through|not|n't|isn't|equations?|chapters?|sections?|iterations?)\s+|\[|\#|\w\([^()]*)$""",
-    re.IGNORECASE | re.VERBOSE,
+_LABELLED: Final = any_of(
+    """nodes?, vertex, vertices, steps?, edges?, options?, questions?, examples?, graphs?, versions?, figures?,
+    lines?, parts?, from, between, via, through, not, n't, isn't, equations?, chapters?, sections?,
+    iterations?"""
 )
+_LABEL: Final = pattern(rf"(?:\b{_LABELLED}\s+|\[|\#|\w\([^()]*)$")
 _JOINED: Final = re.compile(r"\s*(?:-+>|=+>|→|–>|—>|⟶|➔|<->|↔)\s*")
 _LISTED: Final = re.compile(r"\b(?:nodes|vertices|from|between)\s+(?:nodes?\s+)?$", re.IGNORECASE)
-_MEASURE: Final = (
-    r"(?:answer|length|distance|weight|cost|total|sum|result|minimum|value|output|ans|number|count|solution)"
+_MEASURE: Final = any_of(
+    """answer, length, distance, weight, cost, total, sum, result, minimum, value, output, ans, number, count,
+    solution"""
 )
-_STATED: Final = re.compile(
-    rf"""(?:{ANSWER}|\b{_MEASURE}\b(?:[^.!?\n:=]|\.(?=\d)){{0,90}}?(?:\b(?:is|was|be|equals?|are)\b|[:=]|->)
+_EXACTLY: Final = any_of(
+    """equal to, exactly, about, approximately, only, just, therefore, thus, then, also, simply, a total of,
+    indeed, clearly, usd, eur, rs"""
+)
+_STATED: Final = pattern(
+    rf"""(?:{ANSWER}
+          |\b{_MEASURE}\b(?:[^.!?\n:=]|\.(?=\d)){{0,90}}?(?:\b(?:is|was|be|equals?|are)\b|[:=]|->)
           |\b(?:length|total\s+(?:weight|cost|length|distance)|distance|total|answer)\b(?:\s+of)?)
-        [\s:="'(*{ANSWER}]*(?:\b(?:equal\s+to|exactly|about|approximately|only|just|therefore|thus|then|also|simply|a\s+total\s+of|indeed)\b[\s:="'(]*)*$""",
-    re.IGNORECASE | re.VERBOSE,
+        [\s:="'(*{ANSWER}]*(?:\b{_EXACTLY}\b[\s:="'(]*)*$"""
 )
 _SO: Final = re.compile(r"\b(?:so|therefore|thus|hence|in\s+total|total)\b[^.!?\n\d]*$", re.IGNORECASE)
 _OPERATOR: Final = re.compile(r"\s*[-+*/x^]\s*", re.IGNORECASE)
@@ -160,25 +166,28 @@ def _total(text: str, found: list[_Found], number: _Found) -> _Found:
 # --- the number that a worked solution ends with
 
 _HASHES: Final = re.compile(r"#{4,}")
-_CONCLUDES: Final = re.compile(
-    r"\b(?:so|therefore|thus|hence|total(?:l?ing)?|altogether|in\s+all|which\s+(?:is|makes|equals|gives|leaves)|making|leaving|leaves|giving|gives|equals|i\.e\.)\b|=",
-    re.IGNORECASE,
+_CONCLUSION: Final = any_of(
+    r"""so, therefore, thus, hence, total, totall?ing, altogether, in all, which is, which makes, which equals,
+    which gives, which leaves, making, leaving, leaves, giving, gives, equals, i\.e"""
 )
-_ANSWER_IS: Final = re.compile(
-    r"""(?:\b(?:answer|solution|ans)\b(?:\s+(?:to|for|of|in)\b[^.!?\n:]{0,80}?)?(?:\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be|=)(?=\W)|\s*[:=]|\s*-+>|\s*\n)
-          |\bfinal\s+answer\b[\s:=\-]*|(?:^|\n)\s*a\s*:)
-        (?:[\s:="'(*~≈]|\b(?:equal\s+to|exactly|about|approximately|only|just|therefore|thus|then|simply|a\s+total\s+of|indeed|clearly|rs\.?|usd|eur)\b)*$""",
-    re.IGNORECASE | re.VERBOSE,
+_CONCLUDES: Final = pattern(rf"\b{_CONCLUSION}\b|=")
+_BE: Final = any_of("is, was, would be, should be, must be, will be, =")
+_ANSWER_IS: Final = pattern(
+    rf"""(?:\b(?:answer|solution|ans)\b["']?(?:\s+(?:to|for|of|in)\b[^.!?\n:]{{0,80}}?)?
+            (?:\s+{_BE}(?=\W)|\s*[:=\n]|\s*-+>)
+          |\bfinal\s+answer\b[\s:=-]*
+          |(?:^|\n)\s*a\s*:)
+        (?:[\s:="'(*~≈.]|\b{_EXACTLY}\b)*$"""
 )
-_EXPLAINS: Final = re.compile(
+_EXPLAINS: Final = pattern(
     r"""\n\s*(?:explanation|reason(?:ing)?|because|working|justification|note|step[- ]by[- ]step|rationale
-        |here(?:'s|\ is)\ (?:how|why))\b""",
-    re.IGNORECASE | re.VERBOSE,
+        |here(?:'s|\ is)\ (?:how|why))\b"""
 )
-_AFTER_RESULT: Final = re.compile(
-    r"\b(?:in|after|for|per|every|each|at|over|within|on|to|from|than|by|during|across|among|between|if|when|out\s+of|until|of)\b[^=]*$",
-    re.IGNORECASE,
+_CIRCUMSTANCE: Final = any_of(
+    """in, after, for, per, every, each, at, over, within, on, to, from, than, by, during, across, among,
+    between, if, when, out of, until, of"""
 )
+_AFTER_RESULT: Final = pattern(rf"\b{_CIRCUMSTANCE}\b[^=]*$")
 
 
 def final_number(text: str) -> str | None:

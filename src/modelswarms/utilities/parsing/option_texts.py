@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER
+from modelswarms.utilities.parsing.patterns import any_of, pattern
 from modelswarms.utilities.parsing.truth import stated_truth
 from modelswarms.utilities.parsing.words import phrase
 from modelswarms.utilities.parsing.yes_no import interjected_yes_no, stated_yes_no
@@ -24,26 +25,35 @@ _DENYING: Final = frozenset(
 _BETWEEN: Final = _ARTICLES | {"of", "be", "is", "it", "just", "only", "really", "for", "in", "to", "about"}
 _ARTICLE: Final = re.compile(r"^\W*(?:[Tt]he|THE|[Aa]n|AN|a)\s+(?=\w)")
 _ENDINGS: Final = ("s", "es", "d", "ed", "ing")
-_STATED: Final = re.compile(
-    rf"""(?:{ANSWER}|\b(?:answer|option|choice|ans|solution|response)\b(?:[^.!?\n:]{{0,60}}?)(?:\b(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|[:=])
-          |\b(?:so|therefore|thus|hence|choose|chose|pick|select|go\s+with|guess|say|conclude|it\s+is|it's|must\s+be|should\s+be)\b)
-        (?:[\s:,"'(*{ANSWER}]|\b(?:the|an?|is|that|it|it's|would|be|clearly|probably|definitely|most|likely|therefore|thus|option|called|known\s+as)\b)*$""",
-    re.IGNORECASE | re.VERBOSE,
+_BE: Final = any_of("is, was, would be, should be, must be, will be")
+_SO: Final = any_of(
+    """so, therefore, thus, hence, choose, chose, pick, select, go with, guess, say, conclude, it is, it's, must
+    be, should be"""
 )
-_ANNOUNCED: Final = re.compile(
-    r"""\W*(?:(?:so|thus|therefore|hence|the|my|correct|right|best|final|most\s+likely)\b\W*)*(?:answer|option|choice|ans)\b
-        (?:\s+(?:is|would\s+be|should\s+be|must\s+be)\b)?[\s:="'*]*""",
-    re.IGNORECASE | re.VERBOSE,
+_FILL: Final = any_of(
+    """the, an?, is, that, it, it's, would, be, clearly, probably, definitely, most, likely, therefore, thus,
+    option, called, known as"""
 )
-_OPENING: Final = re.compile(
-    r"[\W_]*(?:(?:the|an?|well|so|sure|probably|definitely|clearly|it\s+is|it's|i\s+think|i\s+believe|because)\b[\W_]*)*",
-    re.IGNORECASE,
+_STATED: Final = pattern(
+    rf"""(?:{ANSWER}
+          |\b(?:answer|option|choice|ans|solution|response)\b[^.!?\n:]{{0,60}}?(?:\b{_BE}\b|[:=])
+          |\b{_SO}\b)
+        (?:[\s:,"'(*{ANSWER}]|\b{_FILL}\b)*$"""
 )
-_CLAUSE_END: Final = re.compile(r"[\s\"')\]*]*(?:$|[.,;:!?\n(–—-]|\b(?:because|since|as|is|was|are)\b)")
-_DENIED_AFTER: Final = re.compile(
-    r"[\s\"')*,]*(?:is|are|was|were|would\s+be|seems?)\s+(?:\w+ly\s+|also\s+)?(?:not|wrong|incorrect|false|out|unlikely)\b|[\s\"')*,]*(?:isn't|aren't|doesn't|does\s+not|can't\s+be|cannot\s+be)\b",
-    re.IGNORECASE,
-)  # fmt: skip
+_ANNOUNCED: Final = pattern(
+    rf"""\W*(?:(?:so|thus|therefore|hence|the|my|correct|right|best|final|most\s+likely)\b\W*)*
+        (?:answer|option|choice|ans)\b(?:\s+{_BE}\b)?[\s:="'*]*"""
+)
+_ARTICLE_OR_SO: Final = any_of(
+    """the, an?, well, so, sure, probably, definitely, clearly, it is, it's, i think, because"""
+)
+_OPENING: Final = pattern(rf"[\W_]*(?:{_ARTICLE_OR_SO}\b[\W_]*)*")
+_CLAUSE_END: Final = re.compile(r"""[\s"')\]*]*(?:$|[.,;:!?\n(–—-]|\b(?:because|since|as|is|was|are)\b)""")
+_DENIED_AFTER: Final = pattern(
+    rf"""[\s"')*,]*(?:{any_of("is, are, was, were, would be, seems?")}\s+(?:\w+ly\s+|also\s+)?
+            {any_of("not, wrong, incorrect, false, out, unlikely")}
+          |{any_of("isn't, aren't, doesn't, does not, can't be, cannot be")})\b"""
+)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER
+from modelswarms.utilities.parsing.patterns import ADVERB, RETRACTION, any_of, pattern
 
 __all__ = [
     "ADJACENT",
@@ -32,114 +33,167 @@ __all__ = [
     "WRONG",
 ]
 
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE | re.VERBOSE)
-
-
-_ADVERB: Final = r"""(?:clearly|definitely|probably|certainly|obviously|simply|likely
-    |most\s+(?:likely|probably|certainly|definitely)|very\s+likely|therefore|thus|hence|indeed|actually|still|also|just|only|in\s+fact|of\s+course|perhaps|maybe|surely|really|now|again|then)"""
-_FILL: Final = rf"""(?:[\s:,;"'(\[*{ANSWER}>=-]|\b(?:{_ADVERB}|going\s+to\s+be|to\s+be|it|it's|it\s+is|that|is|be|best
-    |given\s+by|labell?ed|letter|the|an?\s+(?=option)|correct|right|marked|as|shown|represented\s+by|found|listed|in|under|would\s+be|options?|choices?|answers?|number|with|for)\b)*"""
-_LINK: Final = r"""(?:'s\b|\b(?:is|was|are|be|would\s+be|should\s+be|must\s+be|will\s+be|could\s+be|might\s+be|may\s+be
-    |can\s+be|has\s+to\s+be|have\s+to\s+be|seems?(?:\s+to\s+be)?|appears?(?:\s+to\s+be)?
-    |remains|es|est|ist)\b|[:=>–—-]|->|→|⇒|➡|是|为)"""
-_NOUN: Final = r"""(?:\b(?:answers?|ans|choices?|options?|solution|response|selection|pick|verdict|conclusion|guess
-    |letter|key|alternative|one|correct|best|respuesta|réponse|antwort|risposta|resposta)\b|答案|选项|选择|正解|ответ)"""
-_ABOUT: Final = r"(?:\s+(?:to|for|of|in|among|here|from|that|which|above|based|according|i)\b[^.!?\n:]{0,90}?)?"
-
-ANSWERED: Final = _pattern(
-    rf"""(?:{_NOUN}{_ABOUT}\s*{_LINK}{_FILL}|\b(?:answers?|ans)\b[\s"'(\[*]*|(?:答案|选项|选择|选|答)\s*)$"""
+_OPTION: Final = "(?:options?|choices?|letters?|alternatives?)"
+_NOUN: Final = any_of(
+    """answers?, ans, choices?, options?, solution, response, selection, pick, verdict, conclusion, guess,
+    letter, key, alternative, one, correct, best, respuesta, réponse, antwort, risposta, resposta"""
 )
-ADJACENT: Final = _pattern(r"""\b(?:options?|choices?|letters?|alternatives?)\b[\s"'(\[*]*$""")
-CHOSEN: Final = _pattern(
-    rf"""(?:\b(?:choose|chose|choosing|chosen|pick|picked|picking|select|selected|selecting|guess|guessing|say|answer|vote|go(?:ing)?\s+(?:with|for)
-        |went\s+with|opt(?:ing)?\s+for|settle\s+(?:on|for)|lean(?:ing)?\s+(?:towards?|to)|prefer|believe|think|suspect|conclude
-        |favou?r|suggests?|indicates?|points?\s+to|supports?|stick(?:ing)?\s+with|match(?:es|ing)?|leads?\s+(?:us\s+)?to
-        |correspond(?:s|ing)?\s+to|mean|meant|so|therefore|thus|hence|thereby|consequently|meaning|i\.e\.|namely|which\s+is|which\s+makes
-        |it\s+is|it's|it\s+was|must\s+be|should\s+be|would\s+be|has\s+to\s+be|that\s+is|that's|this\s+is|got|leaving|leaves|but|only|instead|rather|actually|wait|correction|sorry)\b
-      |\bno\s*,|[,?]\s*(?:probably|most\s+likely|likely|perhaps|maybe|definitely))(?<!rather\ than){_FILL}$"""
+_FILL_WORD: Final = any_of(
+    r"""going to be, to be, it, it's, it is, that, is, be, best, given by, labell?ed, letter, the, correct, right,
+    marked, as, shown, represented by, found, listed, in, under, would be, options?, choices?, answers?,
+    number, with, for, an?(?=\s+option)"""
 )
-DENIED: Final = _pattern(
-    r"""(?:\b(?:not|isn't|wasn't|aren't|cannot|can't|neither|nor|never|rather\s+than|instead\s+of|except(?:\s+for)?|besides|eliminat(?:e[sd]?|ing)
-        |rul(?:e[sd]?|ing)\s+out|exclud(?:e[sd]?|ing)|discard(?:s|ed|ing)?|reject(?:s|ed|ing)?|unlike|against|versus|vs\.?|than|over|dismiss(?:ed|ing)?)\b|n't\b)
-        (?:[\s:,"'(*]|\b(?:be|is|it|either|just|only|the|an?|options?|choices?|answers?|letter|necessarily|both)\b)*$
-      |\b(?:incorrect|wrong|false)\s+(?:answers?|options?|choices?|ones?)\b\s*(?:is|are|was|:)\s*(?:clearly\s+)?$
-      |(?:n't|\bnot|\bnever)\s+(?:choose|pick|select|think|believe|say|go\s+(?:with|for)|answer|consider|guess)\s+(?:that\s+)?(?:it's|it\s+is|the\s+answer\s+is|the)?
-        \s*(?:options?|choices?)?[\s"'(]*$
-      |\b(?:anything|everything|all\s+of\s+them|all\s+options|every\s+option)\s+(?:but|except)\s+(?:options?\s+|choices?\s+)?$"""
+_FILL: Final = rf"""(?:[\s:,;"'(\[*{ANSWER}>=-]|\b(?:{ADVERB}|{_FILL_WORD})\b)*"""
+_BE: Final = any_of(
+    """is, was, are, be, would be, should be, must be, will be, could be, might be, may be, can be, has to be,
+    have to be, seems?, seems? to be, appears?, appears? to be, remains, es, est, ist"""
 )
-ALL_BUT: Final = _pattern(
-    r"""\b(?:everything|(?:all|every|the\s+other|any)\b(?:\s+(?:of\s+)?(?:them|the|options?|choices?|answers?))*)\s+(?:but|except(?:\s+for)?|besides|other\s+than)\s+(?:options?\s+|choices?\s+)?$"""
+_LINK: Final = rf"(?:'s\b|\b{_BE}\b|[:=>–—-]|->|→|⇒|➡|是|为)"
+_RELATION: Final = any_of("to, for, of, in, among, here, from, that, which, above, based, according, i")
+_ABOUT: Final = rf"(?:\s+{_RELATION}\b[^.!?\n:]{{0,90}}?)?"
+
+# --- before a letter
+
+ANSWERED: Final = pattern(
+    rf"""(?:(?:\b{_NOUN}\b|答案|选项|选择|正解|ответ){_ABOUT}\s*{_LINK}{_FILL}
+          |\b(?:answers?|ans)\b[\s"'(\[*]*
+          |(?:答案|选项|选择|选|答)\s*)$"""
 )
-TEMPTING: Final = _pattern(
-    r"""\b(?:you|people|students|many|some|someone|one|they|others)\s+(?:\w+\s+){0,2}?(?:think|say|choose|answer|pick|guess|believe|select|go\s+(?:for|with))s?
-        \s+(?:it\s+is\s+|it's\s+|that\s+)?(?:options?\s+|choices?\s+)?$"""
+ADJACENT: Final = pattern(rf"""\b{_OPTION}\b[\s"'(\[*]*$""")
+_CHOOSE: Final = any_of(
+    """choose, chose, choosing, chosen, pick, picked, picking, select, selected, selecting, guess, guessing, say,
+    answer, vote, go with, go for, going with, going for, went with, opt for, opting for, settle on, settle
+    for, lean to, lean towards?, leaning to, leaning towards?, prefer, believe, think, suspect, conclude,
+    favou?r, suggests?, indicates?, points? to, supports?, stick with, sticking with, match, matches,
+    matching, leads? to, leads? us to, corresponds? to, corresponding to, mean, meant, got"""
+)
+_SO: Final = any_of(
+    r"""so, therefore, thus, hence, thereby, consequently, meaning, namely, which is, which makes, it is, it's, it
+    was, must be, should be, would be, has to be, that is, that's, this is, leaving, leaves, but, only,
+    instead, rather(?! than), actually, wait, correction, sorry, i\.e\."""
+)
+CHOSEN: Final = pattern(
+    rf"""(?:\b(?:{_CHOOSE}|{_SO})(?!\w)
+          |\bno\s*,
+          |[,?]\s*(?:probably|most\s+likely|likely|perhaps|maybe|definitely)){_FILL}$"""
+)
+_NOT: Final = any_of(
+    """not, isn't, wasn't, aren't, cannot, can't, neither, nor, never, rather than, instead of, except, except
+    for, besides, eliminate, eliminated, eliminates, eliminating, rule out, rules out, ruled out, ruling out,
+    exclude, excluded, excludes, excluding, discards?, discarded, discarding, rejects?, rejected, rejecting,
+    unlike, against, versus, vs, than, over, dismiss, dismissed"""
+)
+_BETWEEN: Final = any_of(
+    """be, is, it, either, just, only, the, an?, options?, choices?, answers?, letter, necessarily, both"""
+)
+_OPINION: Final = any_of("choose, pick, select, think, believe, say, go with, go for, answer, consider, guess")
+_ALL: Final = any_of("anything, everything, all of them, all options, every option")
+DENIED: Final = pattern(
+    rf"""(?:(?:\b{_NOT}\b|n't\b)\.?(?:[\s:,"'(*]|\b{_BETWEEN}\b)*
+          |\b(?:incorrect|wrong|false)\s+(?:answers?|{_OPTION}|ones?)\s*(?:is|are|was|:)\s*(?:clearly\s+)?
+          |(?:n't|\bnot|\bnever)\s+{_OPINION}\s+(?:that\s+)?(?:it's|it\s+is|the\s+answer\s+is|the)?\s*(?:{_OPTION})?
+            [\s"'(]*
+          |\b{_ALL}\s+(?:but|except)\s+(?:{_OPTION}\s+)?)$"""
+)
+ALL_BUT: Final = pattern(
+    rf"""\b(?:everything|(?:all|every|the\s+other|any)\b(?:\s+(?:of\s+)?(?:them|the|{_OPTION}|answers?))*)
+        \s+{any_of("but, except, except for, besides, other than")}\s+(?:{_OPTION}\s+)?$"""
+)
+TEMPTING: Final = pattern(
+    rf"""\b(?:you|people|students|many|some|someone|one|they|others)\s+(?:\w+\s+){{0,2}}?{_OPINION}s?
+        \s+(?:it\s+is\s+|it's\s+|that\s+)?(?:{_OPTION}\s+)?$"""
 )
 """What others would say."""
 
-FOREIGN: Final = _pattern(
-    r"""(?:\b(?:vitamins?|hepatitis|groups?|type|class|grade|plan|fig(?:ure|\.)?|section|table|appendix|exhibit|statements?|sentence|steps?|part|points?
-        |sets?|nodes?|person|company|country|city|team|influenza|immunoglobulin|factor|protein|phase|stage|level|line|angle|variable|matrix|event|genes?|allele
-        |chromosome|drugs?|test|rooms?|player|firm|states?|column|row|box|block|item|schedule|chapter|clause|article|rule|model|sample|compounds?|element
-        |key\s+of|and|or|by|at|of|in|blood|with|between)|[=+×^\d])\s*$"""
+_NAMING: Final = any_of(
+    """vitamins?, hepatitis, groups?, type, class, grade, plan, fig, figure, section, table, appendix, exhibit,
+    statements?, sentence, steps?, part, points?, sets?, nodes?, person, company, country, city, team,
+    influenza, immunoglobulin, factor, protein, phase, stage, level, line, angle, variable, matrix, event,
+    genes?, allele, chromosome, drugs?, test, rooms?, player, firm, states?, column, row, box, block, item,
+    schedule, chapter, clause, article, rule, model, sample, compounds?, element, key of, and, or, by, at, of,
+    in, blood, with, between"""
 )
-"""What makes a single capital another thing's name."""
+FOREIGN: Final = pattern(rf"(?:\b{_NAMING}\.?|[=+×^\d])\s*$")
+"""What makes of a single capital another thing's name."""
 
-BEGINNING: Final = _pattern(
-    rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>\-\#•→➡➤]*(?:(?:well|hmm+|um+|uh|ok(?:ay)?|sure|so|yes|no|right|definitely|probably|clearly|certainly|likely|most\s+likely
-        |maybe|perhaps|obviously|correct|easy|i\s+think|i\s+believe|option|choice|answer|letter|the|got\s+it|great|good\s+question|looking\s+at\s+this)\b[\s,.!:;"'*-]*)*$"""
+_OPENING: Final = any_of(
+    """well, hmm+, um+, uh, ok, okay, sure, so, yes, no, right, definitely, probably, clearly, certainly, likely,
+    most likely, maybe, perhaps, obviously, correct, easy, i think, i believe, option, choice, answer, letter,
+    the, got it, great, good question, looking at this"""
 )
-DELIMITED: Final = _pattern(rf"""\s*(?:$|[{ANSWER}.)\]}}:,;!?\n"*|<>【】=(]|[-–—]+(?:\s|[A-Z]|>|$))""")
-CLOSED: Final = _pattern(rf"""\s*(?:$|[{ANSWER}.)\]:,;!?\n"*|<(]|[-–—]+(?:\s|$))""")
-GOES_ON: Final = _pattern(
-    r"""\s+(?:is|was|are|were|because|since|as|which|that|and|or|but|for|due|based|given|according|so|then|therefore|thus|not|if|when|where|would|will|seems?|fits?
-        |makes|describes|states|says|correctly|in\s+th(?:is|e|at)|from|by|with|it|i|we|you|this|these|the|here|rather|instead|though|although|however|can|could|can't
-        |cannot|may|must|should|has|doesn't|does|isn't|looks?|appears?|probably|obviously|clearly|definitely|certainly|again|too|overall|after|of\s+(?:course|the)
-        |over|out|among|to|on|stands|works|answers|matches|best\s+\w+s|wins)\b"""
+BEGINNING: Final = pattern(rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>\-\#•→➡➤]*(?:{_OPENING}\b[\s,.!:;"'*-]*)*$""")
+RETRACTED: Final = pattern(rf"(?:^|[\s.,;!?–—(-])(?:{RETRACTION}|no(?=\s*[,.:;!–—-]))(?!\w)[^\n]{{0,60}}$")
+
+# --- after a letter
+
+DELIMITED: Final = pattern(rf"""\s*(?:$|[{ANSWER}.)\]}}:,;!?\n"*|<>【】=(]|[-–—]+(?:\s|[A-Z]|>|$))""")
+CLOSED: Final = pattern(rf"""\s*(?:$|[{ANSWER}.)\]:,;!?\n"*|<(]|[-–—]+(?:\s|$))""")
+_AFTER_LETTER: Final = any_of(
+    r"""is, was, are, were, because, since, as, which, that, and, or, but, for, due, based, given, according, so,
+    then, therefore, thus, not, if, when, where, would, will, seems?, fits?, makes, describes, states, says,
+    correctly, in this, in the, in that, from, by, with, it, i, we, you, this, these, the, here, rather,
+    instead, though, although, however, can, could, can't, cannot, may, must, should, has, doesn't, does,
+    isn't, looks?, appears?, probably, obviously, clearly, definitely, certainly, again, too, overall, after,
+    of course, of the, over, out, among, to, on, stands, works, answers, matches, best \w+s, wins"""
 )
+GOES_ON: Final = pattern(rf"\s+{_AFTER_LETTER}\b")
 """Words that go on after a letter, but not after an article."""
 
-BECAUSE: Final = _pattern(
-    r"""\s+(?:because|since|as|for|which|due|based|given|with|over|rather|instead|and\s+not|but\s+not|not|then|if|when|too|again|here)\b"""
+BECAUSE: Final = pattern(
+    r"\s+"
+    + any_of(
+        """because, since, as, for, which, due, based, given, with, over, rather, instead, and not, but not, not,
+        then, if, when, too, again, here"""
+    )
+    + r"\b"
 )
 """What may follow a letter that was chosen."""
 
-GENUS: Final = re.compile(
-    r"""\.\s+(?!(?:because|since|this|that|these|those|explanation|reason|answer|none|both|neither|there|here|when|where|which|while
-        |their|they|with|from|also|only|thus|hence|then|even|although|option|choice|note|according|based|given)\b)[a-z]{4,}""",
-    re.VERBOSE,
+_SENTENCE_WORD: Final = any_of(
+    """because, since, this, that, these, those, explanation, reason, answer, none, both, neither, there, here,
+    when, where, which, while, their, they, with, from, also, only, thus, hence, then, even, although, option,
+    choice, note, according, based, given"""
 )
+GENUS: Final = re.compile(rf"\.\s+(?!{_SENTENCE_WORD}\b)[a-z]{{4,}}")
 """What follows a genus: "C. difficile"."""
 
-AND: Final = _pattern(
-    r"""\s*(?:,\s*(?:and|or|nor|&)|,|/|&|\+|\band/or\b|\bas\s+well\s+as\b|\band\b|\bor\b|\bnor\b)\s*
-        (?:(?:also|possibly|maybe|perhaps|either|both)\s+)?(?:(?:the\s+)?(?:options?|choices?|answers?)\s+)?"""
+AND: Final = pattern(
+    rf"""\s*(?:,\s*(?:and|or|nor|&)|,|/|&|\+|\band/or\b|\bas\s+well\s+as\b|\band\b|\bor\b|\bnor\b)\s*
+        (?:(?:also|possibly|maybe|perhaps|either|both)\s+)?(?:(?:the\s+)?(?:{_OPTION}|answers?)\s+)?"""
 )
-
-_DEGREE: Final = rf"(?:(?:{_ADVERB}|the|an?|our|my|most|both|all|more|very|overall|single|to\s+be)\s+)*"
-RIGHT: Final = _pattern(
-    rf"""\s*(?:(?:is|was|are|would\s+be|must\s+be|has\s+to\s+be|should\s+be|remains|stands)\s+{_DEGREE}
-           (?:correct|right|true|accurate|valid|appropriate|best|answer|one|likely|suitable|plausible|consistent|supported|reasonable|choice|option|winner|fitting
-             |logical|proper|better|it|closest)\b(?!\s+(?:only\s+)?(?:in|for)\s+(?:some|certain|part)|\s+that\s+is\s+(?:not|wrong|incorrect))
-         |(?:fits|makes\s+(?:the\s+most\s+)?sense|best\s+\w+s|correctly\s+\w+s|works|it\s+is|wins|stands\s+out|completes|satisfies|answers|matches)\b)"""
+_DEGREE: Final = rf"(?:(?:{ADVERB}|the|an?|our|my|most|both|all|more|very|overall|single|to\s+be)\s+)*"
+_GOOD: Final = any_of(
+    """correct, right, true, accurate, valid, appropriate, best, answer, one, likely, suitable, plausible,
+    consistent, supported, reasonable, choice, option, winner, fitting, logical, proper, better, it, closest"""
 )
-WRONG: Final = _pattern(
-    rf"""\s*(?:(?:is|was|are|were|would\s+be|must\s+be|seems?|appears?|looks?|has\s+to\s+be)\s+(?:(?:{_ADVERB}|both|all|too|partly|partially|an?|the|to\s+be|easily)\s+)*
-           (?:not|wrong|incorrect|false|untrue|out|ruled\s+out|eliminated|excluded|impossible|invalid|irrelevant|unlikely|inaccurate|nonsense|unrelated|implausible
-             |neither|too|distractors?|inappropriate|contraindicated|less|never|no)\b
-         |(?:isn't|wasn't|aren't|can't|cannot|couldn't|doesn't|don't|(?:does|do|did|would|could|will|can)\s+not|didn't|won't|wouldn't
-             |can\s+be\s+(?:ruled|eliminated|excluded|discarded)|fails?|contradicts|lacks|violates|makes\s+no)\b)"""
+_IS: Final = any_of("is, was, are, would be, must be, has to be, should be, remains, stands")
+RIGHT: Final = pattern(
+    rf"""\s*(?:{_IS}\s+{_DEGREE}{_GOOD}\b
+            (?!\s+(?:only\s+)?(?:in|for)\s+(?:some|certain|part)|\s+that\s+is\s+(?:not|wrong|incorrect))
+          |(?:fits|makes\s+(?:the\s+most\s+)?sense|best\s+\w+s|correctly\s+\w+s|works|it\s+is|wins|stands\s+out
+            |completes|satisfies|answers|matches)\b)"""
+)
+_BAD: Final = any_of(
+    """not, wrong, incorrect, false, untrue, out, ruled out, eliminated, excluded, impossible, invalid,
+    irrelevant, unlikely, inaccurate, nonsense, unrelated, implausible, neither, too, distractors?,
+    inappropriate, contraindicated, less, never, no"""
+)
+_FAILS: Final = any_of(
+    """isn't, wasn't, aren't, can't, cannot, couldn't, doesn't, don't, didn't, won't, wouldn't, does not, do not,
+    did not, would not, could not, will not, can not, can be ruled, can be eliminated, can be excluded, can be
+    discarded, fails?, contradicts, lacks, violates, makes no"""
+)
+WRONG: Final = pattern(
+    rf"""\s*(?:{any_of("is, was, are, were, would be, must be, seems?, appears?, looks?, has to be")}\s+
+            (?:(?:{ADVERB}|both|all|too|partly|partially|an?|the|to\s+be|easily)\s+)*{_BAD}\b
+          |{_FAILS}\b)"""
 )
 _JUDGED: Final = r"""["')\].:,–—\s-]{1,5}\(?\s*"""
 _VERDICT_END: Final = r"""(?=\s*(?:$|[.,;:!?)\n–—-])|\s+(?:because|since|as)\b|\s+\(?[A-Z][).:\]])"""
-JUDGED_WRONG: Final = _pattern(
-    rf"{_JUDGED}(?:(?:incorrect|wrong|false|untrue|not\s+(?:correct|right|true)|ruled\s+out|eliminated){_VERDICT_END}|✗|✘|❌)"
+JUDGED_WRONG: Final = pattern(
+    rf"""{_JUDGED}(?:(?:incorrect|wrong|false|untrue|not\s+(?:correct|right|true)|ruled\s+out|eliminated){_VERDICT_END}
+          |✗|✘|❌)"""
 )
-JUDGED_RIGHT: Final = _pattern(
+JUDGED_RIGHT: Final = pattern(
     rf"{_JUDGED}(?:(?:correct|right|true){_VERDICT_END}|this\s+is\s+(?:the\s+)?(?:correct|right)\b)"
-)
-RETRACTED: Final = _pattern(
-    r"""(?:^|[\s.,;!?\-–—(])(?:wait|actually|correction|scratch\s+that|on\s+second\s+thoughts?|let\s+me\s+(?:re|correct|fix|change)\w*|i\s+meant?|sorry
-        |my\s+mistake|no(?=\s*[,.:;!–—-])|oops|strike\s+that|(?:up)?on\s+reflection)\b[^\n]{0,60}$"""
 )

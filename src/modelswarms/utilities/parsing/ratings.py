@@ -6,49 +6,62 @@ import re
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, plain, without_emphasis
+from modelswarms.utilities.parsing.patterns import any_of, pattern
 
 __all__ = ["stated_rating"]
 
 _WORDS: Final = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
                  "nine": 9, "ten": 10}  # fmt: skip
-_VALUE: Final = rf"(?P<value>(?<![\w.,])[-−]?\d+(?:[.,]\d+)?(?![\w%+]|[.,]\d)|\b(?:{'|'.join(_WORDS)})\b)"
-_OF: Final = r"(?:\s*/\s*|\s+out\s+of\s+|\s+of\s+(?=10\b|ten\b))"
-_SCALE: Final = rf"(?P<scale>{_OF}(?P<of>\d+(?:\.\d+)?|ten|five|hundred)\b)"
-_RANGE: Final = re.compile(
-    rf"\s*(?:-|–|—|~|,|to|or|and|/(?!\s*(?:\d+)\b))\s*(?:an?\s+)?(?:\d|(?:{'|'.join(_WORDS)})\b)"
-)
-_NAMED: Final = re.compile(
+_NUMBER_WORD: Final = rf"(?:{'|'.join(_WORDS)})\b"
+_VALUE: Final = rf"(?P<value>(?<![\w.,])[-−]?\d+(?:[.,]\d+)?(?![\w%+]|[.,]\d)|\b{_NUMBER_WORD})"
+_SCALE: Final = r"(?P<scale>(?:\s*/\s*|\s+out\s+of\s+|\s+of\s+(?=10\b|ten\b))(?P<of>\d+(?:\.\d+)?|ten|five|hundred)\b)"
+_SIGNS: Final = r"""[\s"'*\[(]*"""
+_ABOUT: Final = any_of("an?, about, around, approximately, exactly, at, solid, strong, is")
+
+_NAMED: Final = pattern(
     rf"""\b(?P<name>(?:(?:overall|final|total|my|quality|the)\s+)*(?:rating|score|grade|rate|mark))\b
-        (?:\s+(?:for|of)\b(?!\s*\d)[^.\n:\d]{{0,60}}?)?[\s"'*\])]*(?:\s(?:is|was|would\s+be|of|as|at)\b|[:=\-–—>]|->)?[\s"':=*\[({ANSWER}]*
-        (?:\b(?:is|an?|about|around|approximately|exactly|at|solid|strong|a\s+solid)\b[\s"'*\[(]*)*{_VALUE}""",
-    re.IGNORECASE | re.VERBOSE,
+        (?:\s+(?:for|of)\b(?!\s*\d)[^.\n:\d]{{0,60}}?)?[\s"'*\])]*
+        (?:\s(?:is|was|would\s+be|of|as|at)\b|[:=–—>-]|->)?[\s"':=*\[({ANSWER}]*(?:\b{_ABOUT}\b{_SIGNS})*{_VALUE}"""
 )
-_GIVEN: Final = re.compile(
-    rf"""\b(?:give|giving|say|rate|rated|rating|score|scored|assign|award|deserves?|earns?|gets?|receives?)\b
-        (?:(?!\b(?:scale|because|since|if|reasons?|examples?|points?\s+out)\b)[^.\n:;\d]){{0,70}}?
-        (?:\b(?:an?|as|at|with|of|about|around|exactly|it|solid|strong|score|rating|grade)\b|[:=])[\s"'*\[(]*{_VALUE}
-       """,
-    re.IGNORECASE | re.VERBOSE,
+"""Rating: 8"""
+
+_GIVE: Final = any_of(
+    """give, giving, say, rate, rated, rating, score, scored, assign, award, deserves?, earns?, gets?, receives?"""
 )
-_RATED: Final = re.compile(rf"\brated?\b[^.\n:;\d]{{0,60}}?\s{_VALUE}", re.IGNORECASE)
-_IS: Final = re.compile(
-    rf"(?:\b(?:it's|it\s+is|that's|this\s+is|go(?:ing)?\s+with|answer\s*:|answer\s+is)\s+(?:an?\s+)?)[\s\"'*]*{_VALUE}(?=[\s\"'*]*(?:[.!,;\n]|$))",
-    re.IGNORECASE,
+_GIVEN: Final = pattern(
+    rf"""\b{_GIVE}\b(?:(?!\b(?:scale|because|since|if|reasons?|examples?|points?\s+out)\b)[^.\n:;\d]){{0,70}}?
+        (?:\b(?:an?|as|at|with|of|about|around|exactly|it|solid|strong|score|rating|grade)\b|[:=]){_SIGNS}{_VALUE}
+      |\brated?\b[^.\n:;\d]{{0,60}}?\s{_VALUE.replace("value", "plain")}"""
 )
-_BEGUN: Final = re.compile(
-    rf"[\s\"'*\[(,:#]*{_VALUE}(?=[\s\"'*\])]*(?:[.,;:!\n–—]|\s-\s|(?:points?|stars?)\b|because\b|since\b))",
-    re.IGNORECASE,
+"""I would give it an 8."""
+
+_IS: Final = pattern(
+    rf"""(?:\b(?:it's|it\s+is|that's|this\s+is|go(?:ing)?\s+with|answer\s*:|answer\s+is)\s+(?:an?\s+)?){_SIGNS}
+        {_VALUE}(?=[\s"'*]*(?:[.!,;\n]|$))"""
 )
-_OVER: Final = re.compile(_VALUE + r"[\s\])*\"']*" + _SCALE, re.IGNORECASE)
-_LONE: Final = re.compile(rf"[\s\"'*\[(,:{ANSWER}#]*{_VALUE}[\s\"'*\])/.!{ANSWER}]*(?:{_SCALE})?", re.IGNORECASE)
-_TAIL: Final = re.compile(r"[\s\])*\"'" + ANSWER + "]*" + _SCALE, re.IGNORECASE)
-_ECHO: Final = re.compile(
-    r"""\b(?:(?:on|from|in|using|with)\s+)?(?:an?\s+|the\s+)?(?:scale|range)\s+(?:of\s+|from\s+|between\s+)?(?:\d+|one)\s*(?:-|–|to|and)\s*(?:\d+|ten)\b
-       |\b(?:\d+|one)\s*(?:being|is|means|=|\(|as)\s*(?:the\s+)?\(?(?:worst|lowest|poor\w*|terrible|best|highest|excellent|perfect)\b\)?(?:\s*(?:,|and)\s*(?:\d+|ten)\s*(?:being|is|means|=|\(|as)?\s*(?:the\s+)?\(?(?:worst|lowest|best|highest|excellent|perfect)\b\)?)?
-       |\b(?:\d+|one)\s*(?:-|–|to)\s*(?:10|ten)\s+(?:scale|rating)\b|\(\s*(?:1|one)\s*(?:-|–|to)\s*(?:10|ten)\s*\)|\(\s*out\s+of\s+(?:10|ten)\s*\)|[?_xX]\s*/\s*10\b""",
-    re.IGNORECASE | re.VERBOSE,
+_OVER: Final = pattern(_VALUE + r"[\s\])*\"']*" + _SCALE)
+_LONE: Final = pattern(rf"""[\s"'*\[(,:{ANSWER}\#]*{_VALUE}[\s"'*\])/.!{ANSWER}]*(?:{_SCALE})?""")
+_BEGUN: Final = pattern(
+    rf"""[\s"'*\[(,:\#]*{_VALUE}(?=[\s"'*\])]*(?:[.,;:!\n–—]|\s-\s|(?:points?|stars?|because|since)\b))"""
 )
-_CRITERION: Final = re.compile(r"(?m)^[\s\-*•#\d.)]*[A-Z][\w /&-]{2,30}[\s*]*[:\-–][\s*]*$")
+_TAIL: Final = pattern(rf"""[\s\])*"'{ANSWER}]*{_SCALE}""")
+_RANGE: Final = pattern(rf"\s*(?:-|–|—|~|,|to|or|and|/(?!\s*\d+\b))\s*(?:an?\s+)?(?:\d|{_NUMBER_WORD})")
+_AFTER_RANGE: Final = re.compile(r"\d\s*(?:-|–|—|to|or)\s*$")
+
+_BEST: Final = any_of("worst, lowest, poor, poorest, terrible, best, highest, excellent, perfect")
+_MEANS: Final = rf"\s*(?:being|is|means|=|\(|as)\s*(?:the\s+)?\(?{_BEST}\b\)?"
+_ECHO: Final = pattern(
+    rf"""\b(?:(?:on|from|in|using|with)\s+)?(?:an?\s+|the\s+)?(?:scale|range)\s+(?:of\s+|from\s+|between\s+)?
+          (?:\d+|one)\s*(?:-|–|to|and)\s*(?:\d+|ten)\b
+       |\b(?:\d+|one){_MEANS}(?:\s*(?:,|and)\s*(?:\d+|ten)(?:{_MEANS}|\s*(?:the\s+)?{_BEST}\b))?
+       |\b(?:\d+|one)\s*(?:-|–|to)\s*(?:10|ten)\s+(?:scale|rating)\b
+       |\(\s*(?:(?:1|one)\s*(?:-|–|to)\s*|out\s+of\s+)(?:10|ten)\s*\)
+       |[?_x]\s*/\s*10\b"""
+)
+"""The scale said again, and the question's own "?/10"."""
+
+_OVERALL: Final = pattern(r"\b(?:overall|total|final|verdict|average)\b[^.\n\d]{0,40}$")
+_CRITERION: Final = re.compile(r"^[\s\-*•#\d.)]*[A-Z][\w /&-]{2,30}[\s*]*[:–-][\s*]*$")
 
 
 def stated_rating(text: str, low: float = 1, high: float = 10) -> float | None:
@@ -62,39 +75,33 @@ def stated_rating(text: str, low: float = 1, high: float = 10) -> float | None:
         (8.0, None)
     """
     text = _ECHO.sub(" ", without_emphasis(plain(text)))
-    found = _chosen(text, high)
+    found = _chosen(text)
     if found is None:
         return None
-    value = _number(found["value"])
-    tail = _TAIL.match(text, found.end("value"))
+    part = "value" if found["value"] is not None else "plain"
+    start, end = found.span(part)
+    tail = _TAIL.match(text, end)
     if tail and _number(tail["of"]) != high:
         return None
-    if _RANGE.match(text, tail.end() if tail else found.end("value")):
+    if _RANGE.match(text, tail.end() if tail else end) or _AFTER_RANGE.search(text[max(0, start - 6) : start]):
         return None
-    if re.search(r"\d\s*(?:-|–|—|to|or)\s*$", text[max(0, found.start("value") - 6) : found.start("value")]):
-        return None
+    value = _number(found[part])
     return value if low <= value <= high else None
 
 
-def _chosen(text: str, high: float) -> re.Match[str] | None:
+def _chosen(text: str) -> re.Match[str] | None:
     """The match that holds the rating."""
     named = list(_NAMED.finditer(text))
     overall = [m for m in named if re.match(r"(?:\w+\s+)*(?:overall|final|total)\b", m["name"], re.IGNORECASE)]
     if overall or named:
         return (overall or named)[0]
     over = list(_OVER.finditer(text))
+    if overall := [m for m in over if _OVERALL.search(text[: m.start()])]:
+        return overall[0]
     if over:
-        general = [
-            m
-            for m in over
-            if re.search(r"\b(?:overall|total|final|verdict|average)\b[^.\n\d]{0,40}$", text[: m.start()], re.I)
-        ]
-        if general:
-            return general[0]
-        criteria = [m for m in over if _CRITERION.search(text[: m.start("value")].rsplit("\n", 1)[-1] or " ")]
-        values = {m["value"] for m in criteria}
-        return over[0] if len(criteria) < 2 or len(values) == 1 else None
-    return _GIVEN.search(text) or _RATED.search(text) or _LONE.fullmatch(text) or _IS.search(text) or _BEGUN.match(text)
+        criteria = [m for m in over if _CRITERION.match(text[: m.start("value")].rpartition("\n")[2])]
+        return over[0] if len({m["value"] for m in criteria}) < 2 else None
+    return _GIVEN.search(text) or _LONE.fullmatch(text) or _IS.search(text) or _BEGUN.match(text)
 
 
 def _number(text: str) -> float:

@@ -6,51 +6,71 @@ import re
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, first_turn, plain, without_emphasis
+from modelswarms.utilities.parsing.patterns import RETRACTION, any_of, pattern
 
 __all__ = ["stated_truth"]
 
-_TRUE: Final = frozenset({"true", "correct", "right", "accurate"})
+_TRUE: Final = frozenset({"true", "t", "correct", "right", "accurate"})
 _EITHER: Final = r"(?:true|false|correct|incorrect|right|wrong)"
-_ECHO: Final = re.compile(
-    rf"""\b(?:either\s+|whether\s+(?:\w+\s+){{0,6}}?)?["'(]?{_EITHER}["')]?\s*(?:/|\||,?\s*or)\s*["'(]?(?:{_EITHER}|not)\b["')]?
+_ECHO: Final = pattern(
+    rf"""\b(?:either\s+|whether\s+(?:\w+\s+){{0,6}}?)?["'(]?{_EITHER}["')]?\s*(?:/|\||,?\s*or)\s*
+          ["'(]?(?:{_EITHER}|not)\b["')]?
        |\b(?:if|whether)\s+(?:\w+\s+){{0,6}}?(?:true|false|correct|incorrect)\b
        |(?:^|[.!?\n]\s*)(?:is|was)\s+(?:it|this|that|the\s+[\w ]{{1,40}}|[A-J])\s+{_EITHER}\s*\?
-       |\b(?:neither|both)\s+true\s+(?:nor|and)\s+false\b|\btrue\s+and\s+false\b""",
-    re.IGNORECASE | re.VERBOSE,
+       |\b(?:neither|both)\s+true\s+(?:nor|and)\s+false\b|\btrue\s+and\s+false\b"""
 )
-_HEDGED: Final = re.compile(
-    r"\b(?:partially|partly|half|somewhat|not\s+(?:entirely|completely|fully|necessarily|wholly|quite|always|exactly|strictly)|(?:can|could|may|might)\s*(?:not|n't)?\s+be|cannot\s+be|can't\s+be|sometimes)[\s-]+(?:\w+\s+){0,2}?(?:true|false|correct|incorrect|right|wrong|accurate|determined)\b",
-    re.IGNORECASE,
+_HEDGED: Final = pattern(
+    rf"""\b(?:partially|partly|half|somewhat|sometimes|cannot\s+be|can't\s+be
+          |(?:can|could|may|might)\s*(?:not|n't)?\s+be
+          |not\s+(?:entirely|completely|fully|necessarily|wholly|quite|always|exactly|strictly))
+        [\s-]+(?:\w+\s+){{0,2}}?(?:{_EITHER}|accurate|determined)\b"""
 )
-_ATTRIBUTE: Final = re.compile(
-    r"\s+(?:positives?|negatives?|story|stories|love|friend|self|north|alarm|flag|belief|sense|claims?|hope|start|ribs?|teeth|memor\w+|prophet|cognates?|killer|crime|blue|randomness|value)\b",
-    re.IGNORECASE,
+_TRUE_OR_FALSE: Final = any_of(
+    r"""positives?, negatives?, story, stories, love, friend, self, north, alarm, flag, belief, sense, claims?,
+    hope, start, ribs?, teeth, memor\w+, prophet, cognates?, killer, crime, blue, randomness, value"""
 )
-_WORD: Final = re.compile(
-    r"(?<![\w-])(?P<not>(?:not|isn't|is\s+not|n't|never|hardly)\s+(?:\w+ly\s+|a\s+|the\s+|in\s+fact\s+)?)?[\"'(*]*(?P<word>untrue|true|false)(?![\w-])",
-    re.IGNORECASE,
+_ATTRIBUTE: Final = pattern(rf"\s+{_TRUE_OR_FALSE}\b")
+"""What makes of "true" and "false" an attribute: "a false positive"."""
+
+_JUDGED: Final = r"(?P<word>untrue|true|false|incorrect|correct|wrong|right|inaccurate|accurate)"
+_SIGNS: Final = rf"""[\s"'(\[*>{ANSWER}:.,;!?)\]\-\#=|]*"""
+_OPENING: Final = any_of(
+    """yes, no, well, the, my, proposed, final, sure, so, ok, okay, answer, verdict, judge?ment, is, a, b, hmm+,
+    it, it's, its, this, that, that's, definitely, clearly, probably, certainly, likely, think, believe, i,
+    option, correct answer"""
 )
-_LEAD: Final = re.compile(
-    rf"""[\s"'(\[*>{ANSWER}:.,\-#]*(?:(?:yes|no|well|the|my|proposed|final|sure|so|ok(?:ay)?|answer|verdict|judge?ment|is|a|b|hmm+|:|it|it's|its|this|that|that's|definitely|clearly|probably|certainly|likely|i\s+(?:think|believe|would\s+say)|option|correct\s+answer)\b[\s"'*().,!:;\-]*)*
-         (?P<word>untrue|true|false|incorrect|correct|wrong|right|inaccurate|accurate|t|f)(?=[\s"')*\]]*(?:$|[\n.,;:!?–—({ANSWER}|]|\s-|-+\s)|\s+(?:because|since|as|for|given|based)\b)""",
-    re.IGNORECASE | re.VERBOSE,
+_END: Final = rf"""(?=[\s"')*\]]*(?:$|[\n.,;:!?–—({ANSWER}|]|\s-|-+\s))"""
+_BEGINS: Final = pattern(
+    rf"""{_SIGNS}(?:\b{_OPENING}\b{_SIGNS})*
+        \b(?P<word>untrue|true|false|incorrect|correct|wrong|right|inaccurate|accurate|t|f)\b
+        (?:{_END}|(?=\s+(?:because|since|as|for|given|based)\b))"""
 )
-_VERDICT: Final = re.compile(
-    rf"""(?:\b(?:answer|option|choice|statement|claim|it|this|that|response|solution|proposal|[A-J])\b[\s"')*.:]*(?:\([A-J]\)\s*)?(?:is|was|appears\s+to\s+be|seems(?:\s+to\s+be)?|looks|=|must\s+be|would\s+be|has\s+to\s+be)|\bit's|\bthat's|\b(?:answer|verdict|judge?ment|conclusion|response)\s*:|{ANSWER}|\b(?:so|therefore|thus|hence)\b[\s,:]*(?:it's|it\s+is)?|\bi\s+(?:would\s+|'d\s+)?(?:say|answer|judge|choose)(?:\s+that\s+it\s+is)?|considered)
-        [\s:"'*(]*(?P<not>(?:not|n't|never)\s+)?(?:(?:\w+ly|most\s+likely|in\s+fact|indeed|also|therefore|thus|the|to\s+be)\s+)*["'*(]*
-        (?P<word>untrue|true|false|incorrect|correct|wrong|right|inaccurate|accurate)(?![\w-])(?!\s+(?:answer|option|choice|one|that|to\b|about|if|when))""",
-    re.IGNORECASE | re.VERBOSE,
+_SUBJECT: Final = (
+    r"""\b(?:answer|option|choice|statement|claim|it|this|that|response|solution|proposal|[A-J])\b[\s"')*.:]*"""
+)
+_BE: Final = any_of("is, was, appears to be, seems, seems to be, looks, =, must be, would be, has to be")
+_VERDICT: Final = pattern(
+    rf"""(?:{_SUBJECT}(?:\([A-J]\)\s*)?{_BE}
+          |\bit's|\bthat's|\b(?:answer|verdict|judge?ment|conclusion|response)\s*:|{ANSWER}
+          |\b(?:so|therefore|thus|hence)\b[\s,:]*(?:it's|it\s+is)?
+          |\bi\s+(?:would\s+|'d\s+)?(?:say|answer|judge|choose)(?:\s+that\s+it\s+is)?|considered)
+        [\s:"'*(\[]*(?P<not>(?:not|n't|never)\s+)?
+        (?:(?:\w+ly|most\s+likely|in\s+fact|indeed|also|therefore|thus|the|to\s+be)\s+)*["'*(]*
+        {_JUDGED}(?![\w-])(?!\s+(?:answer|option|choice|one|that|to\b|about|if|when))"""
 )
 _CALLED: Final = re.compile(
     r"\b(?P<word>false|wrong|incorrect)\s+to\s+(?:say|claim|call|state|think|consider)\b", re.IGNORECASE
 )
-_NEGATED: Final = re.compile(
-    r"""\b(?:is|was|does)(?:n't|\s+not)\s+(?:(?:\w+ly|seem|look|appear|to\s+be|the)\s+)*["'*(]*(?P<word>true|false|incorrect|correct|wrong|right|inaccurate|accurate)(?![\w-])""",
-    re.IGNORECASE | re.VERBOSE,
+_NEGATED: Final = pattern(
+    rf"""\b(?:is|was|does)(?:n't|\s+not)\s+(?:(?:\w+ly|seem|look|appear|to\s+be|the)\s+)*["'*(]*{_JUDGED}(?![\w-])"""
 )
-_RETRACTED: Final = re.compile(
-    r"\b(?:wait|actually|correction|scratch\s+that|on\s+second\s+thou?ghts?|i\s+meant?|my\s+mistake|sorry)\b[^.\n]{0,30}?[\s,.:!;\-–—\"'(]+(?:it(?:'s|\s+is)\s+|the\s+answer\s+is\s+)?(?P<word>true|false)(?=[\s\"')]*(?:$|[.,;:!?\n]))",
-    re.IGNORECASE,
+_WORD: Final = pattern(
+    r"""(?<![\w-])(?P<not>(?:not|isn't|n't|never|hardly)\s+(?:\w+ly\s+|an?\s+|the\s+|in\s+fact\s+)?)?
+        ["'(*]*(?P<word>untrue|true|false)(?![\w-])"""
+)
+_TAKEN_BACK: Final = pattern(
+    rf"""\b{RETRACTION}\b[^.\n]{{0,30}}?[\s,.:!;–—"'(-]+(?:it(?:'s|\s+is)\s+|the\s+answer\s+is\s+)?
+        (?P<word>true|false)(?=[\s"')]*(?:$|[.,;:!?\n]))"""
 )
 
 
@@ -66,30 +86,20 @@ def stated_truth(text: str) -> bool | None:
         (False, None)
     """
     text = without_emphasis(first_turn(plain(text)))
-    for pattern in (_ECHO, _HEDGED):
-        text = pattern.sub(" _ ", text)
-    found = _LEAD.match(text)
-    if found:
-        return _judged(found, False, _RETRACTED.search(text, found.end()))
-    verdicts = sorted(
-        [*_CALLED.finditer(text), *_VERDICT.finditer(text), *_NEGATED.finditer(text)], key=lambda m: m.start("word")
-    )
-    if verdicts:
-        found = verdicts[-1] if len({m.start("word") for m in verdicts}) == 0 else verdicts[0]
-        negated = (
-            found.re is _NEGATED
-            or bool(found.groupdict().get("not"))
-            or any(m.re is _NEGATED and m.start("word") == found.start("word") for m in verdicts)
-        )
-        return _judged(found, negated, _RETRACTED.search(text, found.end()))
+    text = _HEDGED.sub(" _ ", _ECHO.sub(" _ ", text))
+    if found := _BEGINS.match(text):
+        return _judged(found, _TAKEN_BACK.search(text, found.end()))
+    if verdicts := [m for reader in (_NEGATED, _CALLED, _VERDICT) for m in reader.finditer(text)]:
+        found = min(verdicts, key=lambda m: m.start("word"))  # of equals, the one that sees the negation
+        return _judged(found, _TAKEN_BACK.search(text, found.end()))
     for found in _WORD.finditer(text):
         if not _ATTRIBUTE.match(text, found.end()):
-            return _judged(found, found["not"] is not None, None)
+            return _judged(found, None)
     return None
 
 
-def _judged(found: re.Match[str], negated: bool, taken_back: re.Match[str] | None) -> bool:
+def _judged(found: re.Match[str], taken_back: re.Match[str] | None) -> bool:
     if taken_back is not None:
         return taken_back["word"].lower() == "true"
-    word = found["word"].lower()
-    return (word in _TRUE or word == "t") != negated
+    negated = found.re is _NEGATED or found.groupdict().get("not") is not None
+    return (found["word"].lower() in _TRUE) != negated

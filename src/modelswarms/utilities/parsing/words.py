@@ -6,26 +6,39 @@ import re
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, first_turn, plain, without_emphasis
+from modelswarms.utilities.parsing.patterns import any_of, pattern
 
 __all__ = ["phrase", "same_phrase", "stated_phrase"]
 
-_MARK: Final = re.compile(
-    r"""(?:^|[\n.!?,;{"]\s*|\b(?:so|that|therefore|thus|hence)\s+)(?:(?:so|therefore|thus|hence)\s*,?\s+)?
-        (?:(?:the|my|your)\s+)?(?:(?:final|correct|right|best|short|most\s+likely)\s+)*\b(?:answer|response|solution|ans|output)\b
-        (?:\s+(?:to|for|of)\b[^.!?\n:]{0,80}?)?["']?(?:\s*(?:[:=?]|->|=>|\n)|\s(?:is|was|would\s+be|should\s+be|must\s+be)\b\s*:?)
-        (?:\s|,\s*of\s+course\s*,|\b(?:clearly|definitely|probably|most\s+likely|certainly|simply|obviously|therefore|likely)\b)*(?=\S)""",
-    re.IGNORECASE | re.VERBOSE,
+_BE: Final = any_of("is, was, would be, should be, must be")
+_HEDGE: Final = any_of(
+    """clearly, definitely, probably, most likely, certainly, simply, obviously, therefore, likely"""
 )
-_OPENING: Final = re.compile(
-    r"""(?:(?:sure|certainly|of\s+course|ok(?:ay)?|well|hmm+|great\s+question|absolutely|yes)\b[,.!:;]+\s*
-        |(?:i\s+(?:think|believe|guess|would\s+say|suppose)|i'd\s+(?:say|guess)|i'm\s+pretty\s+sure)\b,?\s*(?:that\s+)?(?=\S)
-        |(?:it|that|this|they)(?:'s|\s+is|\s+was|\s+would\s+be|\s+must\s+be|'re|\s+are)\s+(?!not\b|no\b)(?=\S)
-        |a\s*:\s*(?=\S)|\d{1,2}[.)]\s+(?=\S))""",
-    re.IGNORECASE | re.VERBOSE,
+_MARK: Final = pattern(
+    rf"""(?:^|[\n.!?,;{{"]\s*|\b(?:so|that|therefore|thus|hence)\s+)
+        (?:(?:so|therefore|thus|hence)\s*,?\s+)?(?:(?:the|my|your)\s+)?
+        (?:(?:final|correct|right|best|short|most\s+likely)\s+)*
+        \b(?:answer|response|solution|ans|output)\b(?:\s+(?:to|for|of)\b[^.!?\n:]{{0,80}}?)?
+        ["']?(?:\s*(?:[:=?]|->|=>|\n)|\s{_BE}\b\s*:?)(?:\s|,\s*of\s+course\s*,|\b{_HEDGE}\b)*(?=\S)"""
+)
+_EXCLAMATION: Final = any_of("""sure, certainly, of course, ok, okay, well, hmm+, great question, absolutely, yes""")
+_OPINION: Final = any_of(
+    """i think, i believe, i guess, i would say, i suppose, i'd say, i'd guess, i'm pretty sure, i'm sure"""
+)
+_OPENING: Final = pattern(
+    rf"""(?:{_EXCLAMATION}\b[,.!:;]+\s*
+          |{_OPINION}\b,?\s*(?:that\s+)?(?=\S)
+          |(?:it|that|this|they)(?:'s|'re|\s+(?:is|was|are|would\s+be|must\s+be))\s+(?!not\b|no\b)(?=\S)
+          |a\s*:\s*(?=\S)
+          |\d{{1,2}}[.)]\s+(?=\S))"""
+)
+_SENTENCE_END: Final = (  # "Dr." and initials end none
+    r"(?<!\b[A-Za-z])(?<!\b(?:St|Dr|Mr|Ms|Mt|Ft|Jr|Sr|No|vs|Co))(?<!\b(?:Mrs|Inc|Ltd|etc|Gen|Col|Sgt|Rev|Hon))"
+    r"(?<!\b(?:Prof|Capt))\.(?=\s+\S)"
 )
 _END: Final = re.compile(
-    r"""\n|[!?](?=\s|$)|(?<!\b[A-Za-z])(?<!\b(?:St|Dr|Mr|Ms|Mt|Ft|Jr|Sr|No|vs|Co))(?<!\b(?:Mrs|Inc|Ltd|etc|Gen|Col|Sgt|Rev|Hon))(?<!\b(?:Prof|Capt))\.(?=\s+\S)
-       |;\s|\s+[-–—]{1,2}\s+|\s*—\s*|\s+\(|,?\s+(?:because|since)\b|,\s+(?:which|who|as|where|not)\b|\s+(?:rather\s+than|instead\s+of)\b""",
+    rf"""\n|[!?](?=\s|$)|{_SENTENCE_END}|;\s|\s+[-–—]{{1,2}}\s+|\s*—\s*|\s+\(|,?\s+(?:because|since)\b
+       |,\s+(?:which|who|as|where|not)\b|\s+(?:rather\s+than|instead\s+of)\b""",
     re.VERBOSE,
 )
 _OUTER: Final = " \t\n.,:;!?\"'`*_()[]{}<>-–—=➡→|" + ANSWER
