@@ -8,6 +8,8 @@ import math
 import pytest
 
 from modelswarms import RunError, SearchFailedError, evaluate, resume, search
+from modelswarms.cli import main
+from modelswarms.commands.status import status
 from modelswarms.engines import ScriptedEngine
 from modelswarms.runs import RunFolder
 from modelswarms.utilities import load_utility
@@ -202,12 +204,16 @@ def test_constants_that_cannot_be_measured_end_the_run_and_it_resumes(own, scrip
     assert resume(tmp_path / "run", engine=scripted()).best["dev"] > 0
 
 
-def test_a_utility_is_opened_once_and_closed_and_its_usage_is_kept(own, scripted, tmp_path):
+def test_a_utility_is_opened_once_and_closed_and_its_usage_is_kept(own, scripted, tmp_path, capsys):
     run = search(own("Metered"), engine=scripted()).run_dir
     assert (tmp_path / "log.txt").read_text() == "open run\nclose run\n"
     used = json.loads((run / "timing.json").read_text())["remote"]["requests"]
     scored = {tuple(r["coefficients"]): r for r in records(run, "evaluation") if "same_as" not in r}
     assert used == sum(len(r["scores"]) for r in records(run, "evaluation") if "same_as" not in r) > len(scored)
+    assert status(run).remote == {"requests": used}
+    assert main(["status", str(run)]) == 0
+    assert f"used of services: {used} requests" in capsys.readouterr().out.replace("\xa0", " ")
+    assert "used of services" in (run / "report.html").read_text()
     evaluate(own("Metered"), expert=["between", "degree"], engine=scripted())
     assert (tmp_path / "log.txt").read_text().splitlines()[2].startswith("open tmp")
     assert len((run / "ledger.txt").read_text()) == used, "an evaluation leaves the run alone"

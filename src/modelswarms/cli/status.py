@@ -41,6 +41,8 @@ def status(run: Path, *, json_: bool = False) -> None:
 
 
 def _lines(found: Status) -> list[str]:
+    from modelswarms.reports.usage import usage_said
+
     where = "not begun" if found.iteration is None else f"iteration {found.iteration} of at most {found.max_iterations}"
     spent = f"{found.evaluations} of at most {found.expected} evaluations, {_duration(found.seconds)}"
     if found.remaining is not None:
@@ -56,6 +58,8 @@ def _lines(found: Status) -> list[str]:
         lines.append("its largest coefficients: " + ", ".join(f"{name} {a:+.2f}" for name, a in largest))
     if found.failures or found.unparsed_rate:
         lines.append(f"failed attempts {found.failures}, answers that could not be read {found.unparsed_rate:.1%}")
+    if used := usage_said(found.remote):
+        lines.append(f"used of services: {used}")
     if found.last_failure:
         lines.append(f"last failure: {found.last_failure}")
     return [*lines, f"next: {found.next}"]

@@ -34,6 +34,7 @@ class Status:
         test: the best's test value, where the run is complete and had one.
         failures, unparsed_rate: attempts that failed; share of answers that could not be read.
         seconds: spent so far, in all processes; ``remaining``: expected, at the pace so far.
+        remote: what was used of services so far, by name: requests, tokens, cost.
         last_failure: why the last attempt failed, where the run is failed.
         next: what to do now.
     """
@@ -52,6 +53,7 @@ class Status:
     unparsed_rate: float
     seconds: float
     remaining: float | None
+    remote: Mapping[str, float]
     last_failure: str | None
     next: str
 
@@ -87,6 +89,7 @@ def status(run: str | Path) -> Status:
         unparsed_rate=result["unparsed_rate"] if result else 0.0,
         seconds=seconds,
         remaining=seconds / done * (expected - done) if done and state != "complete" else None,
+        remote=folder.read_usage(),
         last_failure=evidence.failures[-1]["reason"] if state == "failed" else None,
         next=_next(state, folder.path, process),
     )

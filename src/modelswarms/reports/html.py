@@ -40,7 +40,8 @@ def write_report(run: str | Path, out: str | Path | None = None) -> Path:
     """
     folder = RunFolder(run)
     manifest, records = folder.manifest(), folder.journal.read()
-    view = build_view(gather(records, manifest, saved_result(folder)), folder.path, folder.read_timing())
+    evidence = gather(records, manifest, saved_result(folder))
+    view = build_view(evidence, folder.path, folder.read_timing(), folder.read_usage())
     path = folder.path / NAME if out is None else Path(out)
     # Lone surrogates, as odd file names leave them, become character references.
     replace_file(path, render(view).encode("utf-8", "xmlcharrefreplace"))

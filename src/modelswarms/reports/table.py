@@ -8,6 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from modelswarms.reports.usage import usage_said
+from modelswarms.runs import RunFolder
+
 if TYPE_CHECKING:
     from modelswarms.reports.result import RunResult
 
@@ -73,6 +76,9 @@ def _lines(result: RunResult) -> list[str]:
     report = result.run_dir / "report.html"
     if report.exists():
         lines.append(f"The report, for a browser: {report}.")
+    used = usage_said(RunFolder(result.run_dir).read_usage())
+    if used:
+        lines.append(f"Used of services: {used}.")
     if result.best["rescored"]:
         lines.append(_rescored(result.best["rescored"]))
     return lines

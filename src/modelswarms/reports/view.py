@@ -16,6 +16,7 @@ from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale, counted, duration, signed
 from modelswarms.reports.parts import Figure, PartTable, how_combined, part_tables
 from modelswarms.reports.sentence import headline, is_best_single, scale_of
+from modelswarms.reports.usage import usage_said
 
 __all__ = [
     "Chart",
@@ -36,6 +37,7 @@ Times = Mapping[str, Mapping[str, float]]
 
 WIDE, NARROW = 780, 340
 STAGES = {
+    "calibration": "measuring constants",
     "search": "search",
     "random_search": "random search",
     "test": "test",
@@ -124,13 +126,14 @@ class View:
     reproduce: Reproduce
 
 
-def build_view(evidence: Evidence, run: Path, times: Times) -> View:
+def build_view(evidence: Evidence, run: Path, times: Times, usage: Mapping[str, float] | None = None) -> View:
     """Everything a report says.
 
     Args:
         evidence: what the journal says.
         run: the run's folder, where the kept texts are.
         times: seconds and tokens by stage, from ``timing.json``.
+        usage: what was used of services, from there too.
     """
     scale, result = scale_of(evidence), evidence.result
     rows, axis = _table(evidence, scale)
@@ -151,7 +154,7 @@ def build_view(evidence: Evidence, run: Path, times: Times) -> View:
         curves=_curves(evidence, scale),
         coefficients=_coefficients(evidence),
         combined=_combined(evidence),
-        cost=_cost(evidence, times),
+        cost=_cost(evidence, times, usage or {}),
         warnings=[] if result is None else result["warnings"],
         rescored=_rescored(evidence, scale),
         answers=compare(evidence, run, scale),
@@ -308,7 +311,7 @@ def _combined(evidence: Evidence) -> str:
     return f"{how}. The coefficients sum to {signed(sum(weights))}."
 
 
-def _cost(evidence: Evidence, times: Times) -> Cost:
+def _cost(evidence: Evidence, times: Times, usage: Mapping[str, float]) -> Cost:
     result = evidence.result
     tokens = sum(t.get("prompt_tokens", 0) + t.get("new_tokens", 0) for t in times.values())
     facts = []
@@ -325,6 +328,8 @@ def _cost(evidence: Evidence, times: Times) -> Cost:
     if times:
         facts.append(("tokens", counted(tokens)))
         facts.append(("time", duration(sum(t.get("seconds", 0) for t in times.values()))))
+    if usage:
+        facts.append(("used of services", usage_said(usage)))
     order = [*(s for s in STAGES if s in times), *sorted(s for s in times if s not in STAGES)]
     amounts = ("examples", "prompt_tokens", "new_tokens")
     stages = [

@@ -110,6 +110,14 @@ class RunFolder:
         except (OSError, ValueError, AttributeError, KeyError, TypeError):
             return {}
 
+    def read_usage(self) -> dict[str, float]:
+        """What was used of services, by name, as ``timing.json`` has it; empty where it has nothing."""
+        try:
+            used = json.loads((self.path / "timing.json").read_text(encoding="utf-8"))["remote"]
+            return {name: float(amount) for name, amount in used.items()}
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
+            return {}
+
     def write_responses(self, responses: Sequence[Mapping[str, Any]]) -> str:
         """Keeps full texts under the SHA-256 of their content; gives that name."""
         text = json.dumps(list(responses), sort_keys=True, ensure_ascii=False, allow_nan=False)
