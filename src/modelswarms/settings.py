@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from modelswarms.errors import ConfigError
 from modelswarms.naming import nearest
 
-__all__ = ["arguments", "build", "internal", "key_names", "plain", "required"]
+__all__ = ["allowed", "arguments", "build", "internal", "key_names", "plain", "required"]
 
 T = TypeVar("T")
 
@@ -73,6 +73,12 @@ def arguments(
     return {key: _typed(value, hints[key], prefix + key) for key, value in mapping.items()}
 
 
+def allowed(cls: type) -> dict[str, str]:
+    """What each key of a dataclass may be, in words."""
+    hints = get_type_hints(cls)
+    return {name: " or ".join(_described(option) for option in _options(hints[name])) for name in key_names(cls)}
+
+
 def plain(value: Any) -> Any:
     """Nested plain values of a dataclass, as YAML and JSON hold them."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -84,7 +90,7 @@ def plain(value: Any) -> Any:
 
 def _typed(value: Any, hint: Any, key: str) -> Any:
     """``value`` as the type that ``hint`` asks for, or a ConfigError that names the key."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    options = _options(hint)
     for option in options:
         fits, converted = _fits(value, option, key)
         if fits:
@@ -92,6 +98,10 @@ def _typed(value: Any, hint: Any, key: str) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):  # says what a group looks like
         return build(hint, value, key + ".")
     raise ConfigError(f"{key}: {value!r} is not allowed; give {' or '.join(_described(o) for o in options)}.")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _fits(value: Any, hint: Any, key: str) -> tuple[bool, Any]:

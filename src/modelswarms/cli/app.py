@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import modelswarms
-from modelswarms.cli import data, demo, evaluate, experts, export, report, resume, search, status, zoo
+from modelswarms.cli import data, demo, evaluate, experts, export, report, resume, search, status, utilities, zoo
 from modelswarms.cli.console import RUN_IN_PROGRESS, errors
 from modelswarms.errors import WrongInputError
 
@@ -43,6 +43,7 @@ app.command(evaluate.evaluate)
 app.command(export.export)
 app.command(status.status)
 app.command(data.app)
+app.command(utilities.utilities)
 app.command(zoo.app)
 
 

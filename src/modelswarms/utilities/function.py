@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.naming import kind_of, nearest
@@ -36,6 +36,8 @@ class OwnFunction:
     """
 
     target: str = required("module:attribute")
+
+    needs: ClassVar[tuple[str, ...]] = ("your Python file",)
 
     def made(self, folder: Path, load: object) -> Utility:
         """What the target is. Raises ConfigError as :func:`load_target`."""

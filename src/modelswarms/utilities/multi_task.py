@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from modelswarms.datasets import DataSet
 from modelswarms.datasets.leakage import NO_TEST, all_seen
@@ -57,6 +57,8 @@ class MultiTask:
     weights: Mapping[str, Any] | None = None
     zero_counts_as: float = 0.0
     optimise: str | None = None
+
+    needs: ClassVar[tuple[str, ...]] = ("what its parts need",)
 
     def made(self, folder: Path, load: Load) -> Utility:
         """The utility of all parts.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.settings import internal
@@ -69,6 +69,8 @@ class RewardModel(ScoredAnswers):
     normalisation: Literal["measured", "original"] | Span = "measured"
     constants: Span | None = internal(None)
     name: str = internal("reward_model")
+
+    needs: ClassVar[tuple[str, ...]] = ("a reward model (and a GPU, where it is large)",)
 
     def __post_init__(self) -> None:
         if self.mode == "reverse" and not self.allow_harmful:

@@ -50,6 +50,7 @@ class Toxicity(ScoredAnswers):
     max_new_tokens: int = 20
     name: str = internal("toxicity")
 
+    needs: ClassVar[tuple[str, ...]] = ("a toxicity classifier",)
     likely: ClassVar[tuple[str, ...]] = ("toxic", "toxicity")
 
     @property

@@ -155,4 +155,10 @@ ROWS = [
         "status run",
         needs_run=True,
     ),
+    Row(
+        "utilities-unknown",
+        "a utility that there is not",
+        "utility: unknown name 'nlgraf'; did you mean 'nlgraph'?",
+        command="utilities nlgraf",
+    ),
 ]

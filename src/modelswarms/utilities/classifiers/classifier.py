@@ -25,7 +25,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClassifierKeys:
-    """The keys of a utility that scores with a classifier; each is explained at :class:`Classifier`.
+    """The keys of a utility that scores with a classifier.
+
+    Attributes:
+        model: a folder, or on the hub ``org/name`` or ``org/name@revision``.
+        device: as ``engine.device``; ``auto`` is cuda, else mps, else cpu.
+        dtype: as ``engine.dtype``; ``auto`` is bfloat16 where the device computes it fast, else float32.
+        label: which of several labels counts, by name or position; a model with one needs none.
+        trust_remote_code: whether code that comes with the model may be run.
+        batch_tokens: padded tokens that are run together; by default what suits the device.
 
     Raises:
         ConfigError: a value is not allowed; the message names the key.
@@ -90,13 +98,8 @@ class Classifier:
     """An ``AutoModelForSequenceClassification`` that gives every text one number.
 
     Args:
-        model: a local folder, or on the hub ``org/name`` or ``org/name@revision``.
-        device: as ``engine.device``; ``auto`` is cuda, else mps, else cpu.
-        dtype: as ``engine.dtype``; ``auto`` is bfloat16 where the device computes it fast, else float32.
-        label: which of several labels counts, by name or position; a model with one needs none.
+        model, device, dtype, label, trust_remote_code, batch_tokens: as the keys of :class:`ClassifierKeys`.
         likely: names of labels of which the first that the model has is taken where ``label`` is None.
-        trust_remote_code: whether code that comes with the model may be run.
-        batch_tokens: padded tokens that are run together; by default what suits the device.
     """
 
     def __init__(
