@@ -166,6 +166,12 @@ WARNINGS = {
         "dev[0]: 'answer' 2 is taken as a position from 0 (C), though choice B says 2; give the letter, if that is "
         "meant.",
     ),
+    "positions from one": (
+        {"dev": [{"question": f"{k}?", "choices": ["w", "x", "y", "z"], "answer": 1 + k % 3} for k in range(30)]},
+        "answers",
+        "holds 30 answers that are positions, and none of them is 0: perhaps they count from 1; positions count from "
+        "0; write {file: ..., answers: {1: A, 2: B, ...}} where yours do not.",
+    ),
     "shown": (
         {"dev": items(), "test": items(2, 100), "icl_prompt": "Question: item 100?\nAnswer: 2"},
         "icl_prompt",

@@ -135,7 +135,7 @@ def test_answers_as_letters_positions_and_texts(choices, answer, letters, right)
         (["1", "2", "3"], "2", "may mean any of the choices B, C; give the letter"),
         ({"A": "1", "B": "0"}, 1, "may mean any of the choices A, B"),
         (["yes", "no", "yes"], "yes", "may mean any of the choices A, C"),
-        (["x", "y"], 2, "'answer' '2' is none of the choices A, B"),
+        (["x", "y"], 2, "'answer' '2' is none of the choices A, B; mend one of them .positions count from 0; write"),
         (["x", "y"], -1, "'answer' '-1' is none of"),
         (["x", "y"], None, "'answer' None is none of"),
         (["x", "y"], "9" * 5000, "is none of the choices"),

@@ -176,5 +176,8 @@ def _letter(item: Item, answer: Any, choices: Mapping[str, str], faults: list[Pr
     else:
         shown_answer = None if answer is None else said
         what = f"'answer' {shown(shown_answer)} is none of the choices {', '.join(choices)}"
-        faults.append(item.problem(what, "mend one of them."))
+        remedy = "mend one of them"
+        if said.isdecimal():
+            remedy += " (positions count from 0; write {file: ..., answers: {1: A, 2: B, ...}} where yours do not)"
+        faults.append(item.problem(what, f"{remedy}."))
     return None

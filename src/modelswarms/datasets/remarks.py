@@ -66,6 +66,7 @@ def _answers(label: str, pairs: Pairs) -> Iterator[Problem]:
         what = f"holds the answer {next(iter(said))!r} and no other: a model that always says it is right"
         yield Problem(label, "", what, "check the column that is taken for the answer.", "warning", "answers")
     yield from _mixed(answered)
+    yield from _counted_from_one(label, answered)
     open_ended: dict[str | None, list[tuple[Item, Example]]] = {}
     for item, example in answered:
         if not example.choices:
@@ -82,6 +83,16 @@ def _mixed(answered: Pairs) -> Iterator[Problem]:
         if rest and (example.choices is not None) != most:
             what = f"has {'no ' if most else ''}choices, unlike {_count(len(answered) - rest, 'other')}"
             yield item.remark("kind", what, "keep questions with and without choices in files of their own.")
+
+
+def _counted_from_one(label: str, answered: Pairs) -> Iterator[Problem]:
+    """Positions among which there is no 0."""
+    given = [(str(item.content["answer"]).strip(), e.choices) for item, e in answered if e.choices]
+    places = [said for said, choices in given if said.isdecimal() and said not in choices]
+    if len(places) >= 10 and len(places) == len(given) and all(int(said[:9]) > 0 for said in places):
+        what = f"holds {len(places):,} answers that are positions, and none of them is 0: perhaps they count from 1"
+        remedy = "positions count from 0; write {file: ..., answers: {1: A, 2: B, ...}} where yours do not."
+        yield Problem(label, "", what, remedy, "warning", "answers")
 
 
 def _kinds(domain: str | None, pairs: Pairs) -> Iterator[Problem]:

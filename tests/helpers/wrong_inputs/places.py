@@ -41,6 +41,14 @@ ROWS = [
         unprivileged=True,
     ),
     Row(
+        "download-kept",
+        "data is to come into a folder that may not be written",
+        "there/.nlgraph.json.partial: cannot be written (Permission denied); make room, or give another folder.",
+        forbidden("there", 0o555, lambda work: (work / "there").mkdir()),
+        "data download nlgraph --from mirror --to there",
+        unprivileged=True,
+    ),
+    Row(
         "unreadable-experts",
         "a folder of experts that may not be read",
         "expert experts: experts/adapter_config.json cannot be read (Permission denied); check who "
