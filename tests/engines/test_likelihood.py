@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from modelswarms import DataError, EngineError, ExpertSpace, zoo
+from modelswarms import DataError, EngineError, ExpertSpace
 from modelswarms.engines import EngineConfig, likelihood, make_engine
 from modelswarms.engines.texts import windows
 from modelswarms.types import LoglikelihoodRequest as Ask
 from modelswarms.types import Request
+from random_bases import ROOM, random_base
 
-ROOM = 48
 TEXTS = ["Yes", "a few words of text", "No, there is no path.\n\nBut 12 is longer than 7:", "ünicode → 3"]
-
-
-def made(folder, adds_bos=False, **settings):
-    """A small random base with the zoo's tokenizer, which ``adds_bos`` makes begin every text with a token."""
-    tokenizer = AutoTokenizer.from_pretrained(zoo.base_path())
-    config = AutoConfig.for_model(**{
-        "model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48,
-        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
-        "max_position_embeddings": ROOM, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1, **settings,
-    })  # fmt: skip
-    torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_config(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    if adds_bos:
-        fast = json.loads((folder / "tokenizer.json").read_text())
-        begin = {"SpecialToken": {"id": "<pad>", "type_id": 0}}
-        text = {"Sequence": {"id": "A", "type_id": 0}}
-        fast["post_processor"] = {
-            "type": "TemplateProcessing", "single": [begin, text], "pair": [begin, text, text],
-            "special_tokens": {"<pad>": {"id": "<pad>", "ids": [0], "tokens": ["<pad>"]}},
-        }  # fmt: skip
-        (folder / "tokenizer.json").write_text(json.dumps(fast))
-        named = json.loads((folder / "tokenizer_config.json").read_text())
-        (folder / "tokenizer_config.json").write_text(json.dumps({**named, "bos_token": "<pad>"}))
-    return folder
 
 
 @contextmanager
@@ -65,12 +36,12 @@ def bound(base, block_tokens=400):
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("bases") / "plain")
+    return random_base(tmp_path_factory.mktemp("bases") / "plain")
 
 
 @pytest.fixture(scope="module")
 def bos_base(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("bases") / "bos", adds_bos=True)
+    return random_base(tmp_path_factory.mktemp("bases") / "bos", adds_bos=True)
 
 
 def reference(base, ids, begin):
@@ -246,7 +217,7 @@ def test_options_of_one_token_are_run_once(base, monkeypatch):
     ids=["gemma2", "granite", "mistral"],
 )  # fmt: skip
 def test_models_that_cap_or_scale_their_logits(settings, tmp_path, monkeypatch):
-    base = made(tmp_path / "base", **settings)
+    base = random_base(tmp_path / "base", **settings)
     tokenizer = AutoTokenizer.from_pretrained(base)
     monkeypatch.setitem(likelihood.SLICE, "cpu", 1)
     with bound(base) as (engine, model):

@@ -89,7 +89,7 @@ def utility_help(name: str) -> UtilityHelp:
 
 def _kind(name: str) -> Listed:
     cls = KINDS[name]
-    brings = hasattr(cls, "dataset") or hasattr(cls, "examples")
+    brings = hasattr(cls, "dataset") or hasattr(cls, "examples") or getattr(cls, "brings_examples", False)
     about = " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
     state: DataState = "none needed" if brings else "your own"
     return Listed(name, name, about, None, state, tuple(getattr(cls, "needs", ())))

@@ -16,6 +16,7 @@ from modelswarms.types import Utility
 from modelswarms.utilities.abilities import Demanding, Particular, Sourced, abilities_of
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
+from modelswarms.utilities.harness import LmEval
 from modelswarms.utilities.multi_task import MultiTask
 from modelswarms.utilities.multiple_choice import MultipleChoice
 from modelswarms.utilities.named import NAMED, Named
@@ -30,6 +31,7 @@ Keys = Mapping[str, Any]
 KINDS: Final[Mapping[str, type]] = {
     "exact_match": ExactMatch,
     "function": OwnFunction,
+    "lm_eval": LmEval,
     "multi_task": MultiTask,
     "multiple_choice": MultipleChoice,
     "perplexity": Perplexity,
@@ -41,7 +43,7 @@ KINDS: Final[Mapping[str, type]] = {
 RESERVED: Final = ("kind", "data", "keep_overlap", "folder")
 """Keys of every utility, which its dataclass does not have."""
 
-PLACES: Final = ("few_shot",)
+PLACES: Final = ("few_shot", "include_path")
 """Keys of a kind that name files; relative ones are seen from the configuration's folder."""
 
 Load = Callable[[str | Keys], tuple[Utility, DataSet]]
