@@ -242,6 +242,18 @@ def test_what_nothing_follows_is_one_problem(check, content, says):
     assert [problem.text for problem in report.problems] == [says]
 
 
+def test_items_of_other_splits_are_counted(check):
+    rows = [
+        {**item, "split": split}
+        for item, split in zip(items(30), ["dev"] * 24 + ["test"] * 4 + ["train"] * 2, strict=True)
+    ]
+    report = check("".join(json.dumps(row) + "\n" for row in rows), "a.jsonl")
+    assert texts(report, "splits") == [
+        "holds 2 items of split 'train', which are left out; say so, if they are meant, as {file: ..., dev: NAME}."
+    ]
+    assert len(read_dataset(report.source).dev) == 24
+
+
 def test_it_says_a_search_can_use_it_where_one_can(check):
     for content, _, _ in WARNINGS.values():
         assert not check(content).problems

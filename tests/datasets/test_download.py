@@ -171,6 +171,17 @@ def test_no_server_at_all(path, waits):
             fetch(Wanted(place, SHA, len(CONTENT)), path)
 
 
+def test_an_address_that_leads_in_circles(get, server, path):
+    server.always = Fault(302, (("Location", "/a.json"),))
+    refused(get, path, "cannot be reached, or broke off .TooManyRedirects", UnreachableError, attempts=1)
+
+
+def test_an_address_that_leads_elsewhere(get, server):
+    server.faults = [Fault(302, (("Location", "/a.json"),))]
+    get("moved.json")
+    assert server.requests[:2] == [("/moved.json", None), ("/a.json", None)]
+
+
 def test_a_folder_instead_of_a_server(path, tmp_path):
     wanted = Wanted(str(tmp_path / "mirror.json"), SHA, len(CONTENT))
     with pytest.raises(DataError, match=r"mirror\.json is no file that can be read; check --from"):

@@ -144,7 +144,7 @@ def check_data(given: str | Path | Mapping[str, Any], folder: Path | None = None
     report = check_source(source_of(_located(given, folder), folder))
     if _is_configuration(given) and not report.problems:
         try:
-            load_utility(load_config(given).utility, folder or Path())
+            load_utility(load_config((folder or Path()) / given).utility, folder or Path())
         except DataError as error:
             what, _, remedy = str(error).removeprefix(f"{report.source}: ").partition("; ")
             return replace(report, findings=(Problem(report.source, "", what, remedy), *report.findings))

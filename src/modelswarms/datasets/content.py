@@ -90,6 +90,10 @@ def _check_splits(label: str, content: Content, passed: Mapping[str, int], sourc
             raise DataError(f"{label}: no item is of split {name!r} ({there}); mend utility.data.{split}.")
     if passed and not content.splits and not content.problems:
         raise DataError(f"{label}: no item is of split dev ({there}); say which is meant, as {{file: ..., dev: NAME}}.")
+    if passed and not (source.dev or source.test):
+        what = f"holds {sum(passed.values()):,} items of split {', '.join(map(repr, passed))}, which are left out"
+        remedy = "say so, if they are meant, as {file: ..., dev: NAME}."
+        content.problems.append(Problem(label, "", what, remedy, "warning", "splits"))
     if "" in content.splits and len(content.splits) > 1:
         loose = content.splits.pop("")
         remedy = "give dev or test, as the others do."

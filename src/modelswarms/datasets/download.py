@@ -162,7 +162,7 @@ def _transfer(partial: IO[bytes], wanted: Wanted, name: str, patience: Patience,
         raise DataError(f"{name}: {wanted.place} is no address ({error}); mend --from.") from None
     except httpx.UnsupportedProtocol:
         raise DataError(f"{name}: {wanted.place} is no address; give --from as https://… or as a folder.") from None
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         why = f"{type(error).__name__}: {error}".rstrip(": ").rstrip(".")
         broken = (
             f"{_host(wanted)} cannot be reached, or broke off ({why}); check the connection, or give --from a mirror."

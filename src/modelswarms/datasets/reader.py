@@ -82,7 +82,7 @@ def read_source(source: Source) -> Reading:
     for split in splits:
         pairs[split], faults = examples_of(items[split], split)
         problems += faults
-    if not items["dev"] and not content.problems:
+    if not items["dev"] and not any(problem.kind == "problem" for problem in content.problems):
         what = "'dev' holds no examples"
         problems.append(Problem(source.label, "", what, "give some, on which a search can compare candidates."))
     problems.sort(key=lambda problem: (problem.file, _line(problem)))
