@@ -32,7 +32,7 @@ MODES = {
     "turns": {"apply_chat_template": True, "fewshot_as_multiturn": True},
     "one-turn": {"apply_chat_template": True, "fewshot_as_multiturn": False},
 }
-CHATS = {"turns": ["choice", "follows", "write", "write_alone"], "one-turn": ["choice", "write_alone"]}
+CHATS = {"turns": ["choice", "follows", "write", "write_alone"], "one-turn": ["choice", "write_prefix", "write_alone"]}
 
 
 @pytest.fixture(scope="module")

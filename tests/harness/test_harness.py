@@ -402,3 +402,26 @@ def test_a_value_without_its_documents_is_an_error(folder):
     with pytest.raises(EvaluationError, match="made of its parts'"):
         utility.aggregate([-1.0])
     assert utility.combine({}) is None
+
+
+def test_tasks_are_parts_of_what_has_parts(folder, tmp_path, data_file):
+    group = written(tmp_path / "group", {"choice": TASKS["choice"], "half": CHOICE})
+    (group / "both.yaml").write_text(yaml.safe_dump(GROUP))
+    parts = {
+        "options": {"kind": "lm_eval", "task": "choice", "include_path": str(folder)},
+        "group": {"kind": "lm_eval", "task": "both", "include_path": str(group)},
+        "numbers": {"kind": "exact_match", "data": str(data_file)},
+    }
+    utility, data = load_utility({"kind": "multi_task", "parts": parts, "combine": "mean"}, Path.cwd())
+    tasks = [example.task for example in data.test]
+    blocks = [[k for k, task in enumerate(tasks) if task == name] for name in dict.fromkeys(tasks)]
+    scores = score_blocks(utility, data.test, blocks, Fake())
+    found = parts_of(utility, data.test, scores)
+    assert set(found) == {"options", "group", "group/choice", "group/half", "numbers"}
+    assert found["group/choice"] == found["options"]
+    assert value_of(utility, data.test, scores) == pytest.approx(
+        (found["options"] + found["group"] + found["numbers"]) / 3
+    )
+    texts = {"kind": "lm_eval", "task": "texts", "include_path": str(folder)}
+    with pytest.raises(ConfigError, match="texts has no finite range"):
+        load_utility({"kind": "multi_task", "parts": {**parts, "texts": texts}}, Path.cwd())

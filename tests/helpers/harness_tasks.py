@@ -51,6 +51,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "choice_spaced": {**CHOICE, "doc_to_text": "{{question}}  ", "target_delimiter": "", "num_fewshot": 1},
     "choice_alone": {**CHOICE, "doc_to_text": "", "target_delimiter": "", "num_fewshot": 0},
     "choice_mutual": {**CHOICE, "num_fewshot": 0, "metric_list": [{"metric": "acc_mutual_info", **MEAN}]},
+    "choice_inputs": {**CHOICE, "doc_to_text": "gold", "doc_to_target": "question", "num_fewshot": 1},
     "follows": {
         "output_type": "loglikelihood",
         "doc_to_text": "{{question}}",
@@ -61,6 +62,7 @@ TASKS: dict[str, dict[str, Any]] = {
     },
     "write": {**WRITE, "description": "Write a number.\n\n", "num_fewshot": 2},
     "write_alone": {**WRITE, "num_fewshot": 0},
+    "write_prefix": {**WRITE, "gen_prefix": "Length:", "num_fewshot": 1},
     "write_spaced": {**WRITE, "doc_to_text": "{{question}} Answer: ", "num_fewshot": 1},
     "texts": {
         "output_type": "loglikelihood_rolling",
