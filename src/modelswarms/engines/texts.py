@@ -47,7 +47,11 @@ class Texts:
             left = self.room - request.max_new_tokens
             if request.truncate and 0 < left < len(row):
                 rows[k] = row = row[-left:]
-            self._check_room(len(row) + request.max_new_tokens)
+            if len(row) + request.max_new_tokens > self.room:
+                raise EngineError(
+                    f"a prompt of {len(row)} tokens and an answer of up to {request.max_new_tokens} do not fit the "
+                    f"base's context of {self.room}; shorten the prompt, or allow fewer new tokens."
+                )
             if not row:
                 raise EngineError("a prompt has no tokens; give it at least one.")
         return rows

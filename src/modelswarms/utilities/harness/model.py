@@ -24,6 +24,9 @@ _LIMITS: Final = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completio
 _WITHOUT_EFFECT: Final = ("do_sample", "temperature", "top_p", "top_k", "min_p", "typical_p")
 """Settings of sampling, which greedy decoding does not look at."""
 
+_NEUTRAL: Final = {"num_beams": 1, "num_return_sequences": 1, "repetition_penalty": 1}
+"""Settings with the value that changes nothing."""
+
 
 class BoundLM(LM):  # type: ignore[misc]
     """Answers the harness' requests with a bound model, all requests of a kind in one call.
@@ -102,7 +105,7 @@ def decoding_of(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
             "chance; set utility.gen_kwargs to {do_sample: false, temperature: 0}, or take another task."
         )
     for key in settings:
-        if key not in ("until", *_LIMITS, *_WITHOUT_EFFECT):
+        if key not in ("until", *_LIMITS, *_WITHOUT_EFFECT) and settings[key] != _NEUTRAL.get(key):
             raise ConfigError(
                 f"utility.gen_kwargs: {key!r} is not supported, for decoding is greedy; give 'until' or 'max_gen_toks'."
             )
