@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
-from modelswarms.engines.base import Engine
+from modelswarms.engines.base import Engine, lanes_of
 from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedError
+from modelswarms.flight import Flight, Scored, Work, score_alone, turn_of
 from modelswarms.runs import RunFolder
-from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
-from modelswarms.types import Array, Candidate, Evaluation, Example, Score, Split, Utility
-from modelswarms.utilities.abilities import usage_of, with_constants
+from modelswarms.scheduling import Job, Outcome, Scheduler
+from modelswarms.scoring import (
+    StageTimes,
+    in_order,
+    parts_of,
+    plan_of,
+    value_of,
+)
+from modelswarms.types import Candidate, Evaluation, Example, Score, Split, Utility
+from modelswarms.utilities.abilities import is_concurrent, usage_of, with_constants
 
 __all__ = ["ATTEMPTS", "Evaluator"]
 
@@ -56,6 +67,8 @@ class Evaluator:
         self._evaluations: dict[tuple[str, str], Record] = {}
         self._by_weights: dict[tuple[str, bytes], Record] = {}
         self._failures: dict[tuple[str, str], list[Record]] = {}
+        self._places: dict[tuple[str, str], int] = {}  # of what became of it, in the order of the journal
+        self._count = 0
         self._plans: dict[str, Blocks] = {}
         self._constants: dict[str, float] | None = None
         known = list(known)
@@ -101,62 +114,129 @@ class Evaluator:
         """Puts what was spent so far into the run's ``timing.json``."""
         self.run.write_json("timing.json", self.times.summary(usage_of(self.utility)))
 
-    def evaluate(self, batch: Sequence[Candidate], split: Split = "dev", stage: str = "search") -> Iterator[Evaluation]:
+    def evaluate(
+        self,
+        batch: Sequence[Candidate],
+        split: Split = "dev",
+        stage: str = "search",
+        more: Callable[[], Sequence[Candidate]] = tuple,
+    ) -> Generator[Evaluation]:
         """One evaluation a candidate, as they finish; each is in the journal before it is yielded.
+
+        Up to ``engine.slots`` candidates are in flight, and where the engine has more lanes, their blocks are spread
+        over them. What the journal holds is yielded first, in the journal's order. The order of its lines is that of
+        finishing; what they hold depends on the candidates alone.
 
         A failed one is tried again, then yielded without a value. Where nothing succeeded any more when an
         earlier process ended, that which failed is tried once more.
+
+        Args:
+            more: gives further candidates; asked each time that the caller has taken an evaluation.
         """
         self.prepare(split)
-        given_up = [self._has_failed(c, split) for c in batch]
-        retry = all(given_up)
-        for candidate, failed in zip(batch, given_up, strict=True):
-            record = self._evaluations.get((candidate.id, split))
-            if record is not None:
-                yield _evaluation(record)
-            elif failed and not retry:
-                yield _failed(candidate, split, self._failures[candidate.id, split][-1]["reason"])
-            else:
+        engine = self.engine
+        with Scheduler[Scored](lambda: engine.slots, lambda: lanes_of(engine)) as scheduler:
+            flight = Flight(split, stage, scheduler, None if is_concurrent(self.utility) else Lock())
+            retry = all(self._has_failed(c, split) for c in batch)
+            for candidate in batch:
+                self._admit(flight, candidate, retry)
+            while True:
+                while flight.ready:
+                    yield heapq.heappop(flight.ready)[-1]
+                    for candidate in more():
+                        self._admit(flight, candidate)
+                if not scheduler.busy:
+                    return
                 with self.times.measure(stage):
-                    evaluation = self._evaluate(candidate, split, stage)
-                yield evaluation
+                    self._settle(flight, scheduler.next())
 
     def known(self, candidate: str, split: Split) -> Record | None:
         """The journal's evaluation of a candidate on a split, if there is one."""
         return self._evaluations.get((candidate, split))
 
-    def _evaluate(self, candidate: Candidate, split: Split, stage: str) -> Evaluation:
-        twin = self._by_weights.get((split, candidate.coefficients.tobytes()))
-        if twin is not None:  # the same weights have the same answers
+    def _admit(self, flight: Flight, candidate: Candidate, retry: bool = False) -> None:
+        """Makes what is known ready, and has the rest evaluated: at once, or when a twin in flight has its value."""
+        key = (candidate.id, flight.split)
+        record = self._evaluations.get(key)
+        if record is not None:
+            flight.put(self._places[key], _evaluation(record))
+        elif self._has_failed(candidate, flight.split) and not retry:
+            flight.put(self._places[key], _failed(candidate, flight.split, self._failures[key][-1]["reason"]))
+        else:
+            work = Work(candidate, attempt := len(self._failures.get(key, ())) + 1, attempt + ATTEMPTS - 1)
+            flight.by_id[candidate.id] = work
+            weights = candidate.coefficients.tobytes()
+            if weights in flight.evaluated or (flight.split, weights) in self._by_weights:
+                flight.scheduler.add(turn_of(work))
+            else:
+                flight.evaluated[weights] = work
+                flight.scheduler.add(self._job(flight, candidate))
+
+    def _settle_twin(self, flight: Flight, work: Work) -> None:
+        """Gives a candidate the answers that the same weights had; it waits while those are in flight."""
+        candidate, weights = work.candidate, work.candidate.coefficients.tobytes()
+        twin = self._by_weights.get((flight.split, weights))
+        if twin is not None:
             record = {**twin, **_identity(candidate), "same_as": twin.get("same_as", twin["candidate"])}
             self._append(record)
-            return _evaluation(record)
-        done = len(self._failures.get((candidate.id, split), ()))
-        reason = ""
-        for attempt in range(done + 1, done + ATTEMPTS + 1):
-            try:
-                scores = self._scores(candidate.coefficients, split, stage)
-                record = self._record(candidate, split, scores, attempt)
-            except SearchFailedError:  # a utility's word that the run cannot go on, such as a limit that is reached
-                raise
-            except Exception as error:  # whatever an engine or a user's utility raises is this evaluation's failure
-                reason = str(error) if isinstance(error, ModelswarmsError) else f"{type(error).__name__}: {error}"
-                log.warning("evaluation of %s failed (attempt %d): %s", candidate.id, attempt, reason)
-                self._append({"kind": "failure", **_identity(candidate), "split": split, "attempt": attempt,
-                              "reason": reason})  # fmt: skip
-                continue
-            self._append(record)
-            return _evaluation(record)
-        return _failed(candidate, split, reason)
+            flight.put(self._places[candidate.id, flight.split], _evaluation(record))
+        elif weights in flight.evaluated:
+            flight.evaluated[weights].twins.append(work)
+        else:  # they have none: the evaluation failed
+            flight.evaluated[weights] = work
+            flight.scheduler.add(self._job(flight, candidate), first=True)
 
-    def _scores(self, coefficients: Array | None, split: Split, stage: str) -> list[Score]:
-        """Scores of all examples of a split, in the data's order, block by block of the plan."""
-        examples = self._examples(split)
-        with self.engine.bind(coefficients) as bound:
-            model = CountingModel(bound)
-            scores = score_blocks(self.utility, examples, self._plans[split], model)
-        self.times.add(stage, prompt_tokens=model.prompt_tokens, new_tokens=model.new_tokens, examples=len(examples))
-        return scores
+    def _settle(self, flight: Flight, outcome: Outcome[Scored]) -> None:
+        """Journals what became of an attempt; what failed is begun anew, or given up."""
+        work, split = flight.by_id[outcome.key], flight.split
+        candidate, error = work.candidate, outcome.error
+        if flight.evaluated.get(candidate.coefficients.tobytes()) is not work:
+            self._settle_twin(flight, work)
+            return
+        if error is None:
+            try:
+                record = self._record(candidate, split, self._scores(flight, outcome.answers), work.attempt)
+            except Exception as another:  # a utility's aggregate may fail as well
+                error = another
+        if isinstance(error, SearchFailedError):  # a utility's word that the run cannot go on: a limit is reached
+            raise error
+        if error is None:
+            self._append(record)
+            flight.put(self._places[candidate.id, split], _evaluation(record))
+        else:  # whatever an engine or a user's utility raises is this evaluation's failure
+            reason = str(error) if isinstance(error, ModelswarmsError) else f"{type(error).__name__}: {error}"
+            log.warning("evaluation of %s failed (attempt %d): %s", candidate.id, work.attempt, reason)
+            self._append({"kind": "failure", **_identity(candidate), "split": split, "attempt": work.attempt,
+                          "reason": reason})  # fmt: skip
+            if work.attempt < work.last:
+                work.attempt += 1
+                flight.scheduler.add(self._job(flight, candidate), first=True)
+                return
+            flight.put(self._places[candidate.id, split], _failed(candidate, split, reason))
+        del flight.evaluated[candidate.coefficients.tobytes()]
+        for twin in work.twins:
+            self._settle_twin(flight, twin)
+
+    def _job(self, flight: Flight, candidate: Candidate) -> Job[Scored]:
+        """The candidate's blocks, each to be scored with its weights bound."""
+        examples, blocks = self._examples(flight.split), self._plans[flight.split]
+
+        @contextmanager
+        def bound() -> Iterator[Callable[[int], Scored]]:
+            with self.engine.bind(candidate.coefficients) as model:
+                yield lambda k: score_alone(self.utility, examples, blocks[k], model, flight.turn)
+
+        return Job(candidate.id, len(blocks), bound)
+
+    def _scores(self, flight: Flight, answers: Sequence[Scored]) -> list[Score]:
+        """Scores of all examples of a split, in the data's order."""
+        self.times.add(
+            flight.stage,
+            prompt_tokens=sum(block.prompt_tokens for block in answers),
+            new_tokens=sum(block.new_tokens for block in answers),
+            examples=len(self._examples(flight.split)),
+        )
+        return in_order(self._plans[flight.split], [block.scores for block in answers])
 
     def _record(self, candidate: Candidate, split: Split, scores: Sequence[Score], attempt: int) -> Record:
         examples = self._examples(split)
@@ -192,6 +272,8 @@ class Evaluator:
 
     def _remember(self, record: Record) -> None:
         kind, split = record["kind"], record.get("split", "")
+        if kind in ("evaluation", "failure"):
+            self._places[record["candidate"], split] = self._count = self._count + 1
         if kind == "plan":
             self._plans[split] = tuple(tuple(block) for block in record["blocks"])
         elif kind == "evaluation":

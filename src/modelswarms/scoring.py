@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from modelswarms.engines.base import Engine
@@ -24,7 +25,17 @@ from modelswarms.types import (
 )
 from modelswarms.utilities.abilities import parts_from, value_from
 
-__all__ = ["CountingModel", "StageTimes", "parts_of", "plan_of", "score_blocks", "value_of"]
+__all__ = [
+    "CountingModel",
+    "GivingWay",
+    "StageTimes",
+    "in_order",
+    "parts_of",
+    "plan_of",
+    "score_block",
+    "score_blocks",
+    "value_of",
+]
 
 Blocks = tuple[tuple[int, ...], ...]
 
@@ -84,6 +95,37 @@ class CountingModel:
         return self.model.render_chat(messages, continue_last=continue_last)
 
 
+@dataclass(frozen=True)
+class GivingWay:
+    """The bound model of a utility whose code one thread runs at a time: others have their turn while it answers.
+
+    Args:
+        turn: held by the caller.
+    """
+
+    model: Model
+    turn: Lock
+
+    def generate(self, requests: Sequence[Request]) -> list[Response]:
+        with self._away():
+            return self.model.generate(requests)
+
+    def loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
+        with self._away():
+            return self.model.loglikelihood(requests)
+
+    def render_chat(self, messages: Sequence[Mapping[str, str]], *, continue_last: bool = False) -> str:
+        return self.model.render_chat(messages, continue_last=continue_last)
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        self.turn.release()
+        try:
+            yield
+        finally:
+            self.turn.acquire()
+
+
 def plan_of(engine: Engine, utility: Utility, examples: Sequence[Example]) -> Blocks:
     """The batch plan of examples: blocks of like length, of one task each."""
     lengths = prompt_lengths(engine, utility, examples)
@@ -98,14 +140,21 @@ def score_blocks(
     Raises:
         ValueError: the utility gave another number of scores than there are examples.
     """
-    scores: list[Score | None] = [None] * len(examples)
-    for block in blocks:
-        got = utility.score([examples[i] for i in block], model)
-        if len(got) != len(block):
-            raise ValueError(f"utility {utility.name} gave {len(got)} scores for {len(block)} examples")
-        for i, score in zip(block, got, strict=True):
-            scores[i] = score
-    return [s for s in scores if s is not None]
+    return in_order(blocks, [score_block(utility, examples, block, model) for block in blocks])
+
+
+def score_block(utility: Utility, examples: Sequence[Example], block: Sequence[int], model: Model) -> list[Score]:
+    """Scores of one block's examples, in the block's order. Raises as :func:`score_blocks`."""
+    scores = utility.score([examples[i] for i in block], model)
+    if len(scores) != len(block):
+        raise ValueError(f"utility {utility.name} gave {len(scores)} scores for {len(block)} examples")
+    return scores
+
+
+def in_order(blocks: Sequence[Sequence[int]], scores: Sequence[Sequence[Score]]) -> list[Score]:
+    """Scores in the order of the examples, from those of each block of the plan."""
+    placed = {i: score for block, got in zip(blocks, scores, strict=True) for i, score in zip(block, got, strict=True)}
+    return [placed[i] for i in sorted(placed)]
 
 
 def parts_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float] | None:

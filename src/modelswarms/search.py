@@ -183,10 +183,11 @@ def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: 
         asked += len(batch)
         watch.asked(stage, batch)
         candidates = {c.id: c for c in batch}
-        for evaluation in evaluator.evaluate(batch, "dev", stage):  # durable before it counts
-            searcher.tell(evaluation.candidate, evaluation)
-            watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
-            failure = evaluation.failure or failure
+        with closing(evaluator.evaluate(batch, "dev", stage)) as evaluations:
+            for evaluation in evaluations:  # durable before it counts
+                searcher.tell(evaluation.candidate, evaluation)
+                watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
+                failure = evaluation.failure or failure
         evaluator.write_times()  # for whoever asks how long
     return asked
 

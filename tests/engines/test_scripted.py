@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,6 +27,8 @@ def answer(prompt, coefficients):
 
 def test_the_contract(space):
     check_engine(ScriptedEngine(answer), space, PROMPTS)
+    check_engine(ScriptedEngine(answer, slots=3), space, PROMPTS)
+    check_engine(ScriptedEngine(answer, slots=2, lanes=5), space, PROMPTS)
 
 
 def test_what_is_scripted_is_answered(space):
@@ -50,7 +53,7 @@ class Broken(ScriptedEngine):
     """A scripted engine with one promise broken."""
 
     def __init__(self, broken):
-        super().__init__(answer)
+        super().__init__(answer, slots=3 if broken == "shared" else 1)
         self.broken, self.last = broken, None
 
     def count_tokens(self, texts):
@@ -68,6 +71,10 @@ class Broken(ScriptedEngine):
             coefficients = coefficients + 0.5 * self.last
         if self.broken == "changed" and coefficients is not None:
             coefficients *= 2
+        if self.broken == "shared" and coefficients is not None:
+            self.latest = coefficients
+            time.sleep(0.02)
+            coefficients = self.latest
         self.last = None if coefficients is None else np.reshape(coefficients, -1).copy()
         with super().bind(coefficients) as model:
             yield Loose(self, model)
@@ -104,7 +111,8 @@ class Loose:
     [("start", "before the start"), ("lengths", "a length a text"), ("order of lengths", "length is its own"),
      ("one", "an answer a request"), ("order", "order of the requests"),
      ("order of logprobs", "log-probabilities come"),
-     ("residue", "has no say"), ("changed", "not changed"), ("released", "that was left"),
+     ("residue", "has no say"), ("shared", "whichever thread binds it"), ("changed", "not changed"),
+     ("released", "that was left"),
      ("wrong", "n finite numbers")],
 )  # fmt: skip
 def test_a_broken_promise_is_named(space, broken, says):

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Model
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Laned", "lanes_of"]
 
 
 @runtime_checkable
@@ -17,8 +17,12 @@ class Engine(Protocol):
     """Turns coefficients into a model that answers.
 
     ``deterministic`` engines give the same answers to the same blocks on the same hardware,
-    versions and thread count: runs on them resume byte for byte. ``slots`` candidates may be
-    bound at once.
+    versions and thread count: runs on them resume byte for byte.
+
+    ``slots`` candidates may be bound at once, each by a thread of its own: where it is above 1, ``bind`` and the
+    bound models are called from several threads, one thread a model unless the engine is :class:`Laned`. A utility's
+    ``score`` need not be safe for that: one thread at a time runs it, and others have their turn while the model
+    answers (see :class:`~modelswarms.utilities.abilities.Concurrent`). It may change while the engine runs.
     """
 
     deterministic: bool
@@ -51,3 +55,20 @@ class Engine(Protocol):
     def close(self) -> None:
         """Frees everything; calling it twice is allowed."""
         ...
+
+
+@runtime_checkable
+class Laned(Protocol):
+    """An engine that answers more than one block at once for a bound model: on several devices, say.
+
+    ``lanes`` threads call bound models at once, several of them the same model where there are more lanes than
+    candidates. A block is never cut, so its answers are the same whatever runs beside it. It may change while the
+    engine runs.
+    """
+
+    lanes: int
+
+
+def lanes_of(engine: Engine) -> int:
+    """How many blocks an engine answers at once: one a slot, unless it has lanes."""
+    return max(1, engine.slots, engine.lanes if isinstance(engine, Laned) else 1)

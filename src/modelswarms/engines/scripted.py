@@ -26,13 +26,23 @@ class ScriptedEngine:
         block_tokens: of the batch plan; a word counts as a token.
         logprob: from context, continuation and coefficients to the continuation's log-probability; by default the
             scripted answer, white space around it aside, is certain, and every other text is unlikely (-10).
+        slots: candidates that may be bound at once.
+        lanes: blocks that may be asked for at once; by default one a slot.
     """
 
     deterministic = True
-    slots = 1
 
-    def __init__(self, answer: Answer, block_tokens: int = 256, logprob: Logprob | None = None) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        block_tokens: int = 256,
+        logprob: Logprob | None = None,
+        *,
+        slots: int = 1,
+        lanes: int | None = None,
+    ) -> None:
         self._answer, self._block_tokens, self._logprob = answer, block_tokens, logprob
+        self.slots, self.lanes = slots, lanes or slots
         self._space: ExpertSpace | None = None
 
     def start(self, space: ExpertSpace) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
 
-from modelswarms.engines.base import Engine
+from modelswarms.engines.base import Engine, lanes_of
 from modelswarms.errors import EngineError
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model, Request
 
-__all__ = ["check_answers", "check_binding", "check_engine", "check_likelihoods", "check_refusals"]
+__all__ = ["check_answers", "check_binding", "check_engine", "check_likelihoods", "check_refusals", "check_slots"]
 
 
 def check_engine(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> None:
@@ -43,6 +44,7 @@ def check_engine(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> 
     check_answers(engine, space, prompts)
     check_likelihoods(engine, space, prompts)
     check_binding(engine, space, prompts)
+    check_slots(engine, space, prompts)
     check_refusals(engine, space, prompts)
     engine.close()
     engine.close()
@@ -124,6 +126,25 @@ def check_binding(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) ->
         models = [held.enter_context(engine.bind(point)) for point in points]
         together = [_texts(model, [Request(prompt, 3) for prompt in prompts]) for model in models]
     _promise(together == [_texts_at(engine, point, prompts) for point in points], "each slot has weights of its own")
+
+
+def check_slots(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> None:
+    """Threads that bind at once, and lanes that share a model, get the answers that each gets alone.
+
+    Takes a started engine; arguments and Raises as :func:`check_engine`.
+    """
+    requests = [Request(prompt, 3) for prompt in prompts]
+    points = [_corner(space) * (1 + k) for k in range(min(engine.slots, 6))]
+    lanes = min(lanes_of(engine), 6)
+    alone = [_texts_at(engine, point, prompts) for point in points]
+    with ThreadPoolExecutor(len(points)) as threads:
+        for _ in range(2 if len(points) > 1 else 0):  # what the first round left behind has no say in the second
+            together = list(threads.map(lambda point: _texts_at(engine, point, prompts), points))
+            _promise(together == alone, "each slot has weights of its own, whichever thread binds it")
+    if lanes > len(points):
+        with engine.bind(points[0]) as model, ThreadPoolExecutor(lanes) as threads:
+            shared = list(threads.map(lambda _: _texts(model, requests), range(lanes)))
+        _promise(shared == [alone[0]] * lanes, "lanes that share a model get its answers")
 
 
 def check_refusals(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> None:

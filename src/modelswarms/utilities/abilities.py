@@ -20,6 +20,7 @@ from modelswarms.utilities.function import OwnUtility
 
 __all__ = [
     "Calibrated",
+    "Concurrent",
     "Demanding",
     "Loaded",
     "Metered",
@@ -29,6 +30,7 @@ __all__ = [
     "Sourced",
     "Unbounded",
     "abilities_of",
+    "is_concurrent",
     "loaded",
     "opened",
     "parts_from",
@@ -113,6 +115,20 @@ class Calibrated(Protocol):
 
 
 @runtime_checkable
+class Concurrent(Protocol):
+    """Says whether several threads may score at once.
+
+    Without it, one thread at a time runs a utility's ``score``, and another one has its turn while the model answers.
+    Worth having where scoring itself waits for something, such as a judge.
+    """
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether ``score`` may be called while it is still running elsewhere."""
+        ...
+
+
+@runtime_checkable
 class Loaded(Protocol):
     """Scores with something large of its own, which is in memory before a run is begun."""
 
@@ -186,6 +202,12 @@ def with_constants(utility: Utility, constants: Mapping[str, float]) -> Utility:
         return utility
     ready = able.with_constants(constants)
     return replace(utility, utility=ready) if isinstance(utility, OwnUtility) else ready
+
+
+def is_concurrent(utility: Utility) -> bool:
+    """Whether several threads may score with a utility at once."""
+    able = abilities_of(utility)
+    return isinstance(able, Concurrent) and able.concurrent
 
 
 def loaded(utility: Utility) -> None:
