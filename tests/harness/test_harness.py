@@ -20,6 +20,7 @@ from modelswarms.scoring import parts_of, score_blocks, value_of
 from modelswarms.settings import key_names
 from modelswarms.types import Loglikelihood, Response
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.combining import combination_of
 from modelswarms.utilities.harness import LmEval
 from modelswarms.utilities.harness.model import BoundLM, decoding_of
 
@@ -210,6 +211,7 @@ def test_a_group_has_parts(tmp_path):
     each = {name: [s.value for s, e in zip(scores, data.test, strict=True) if e.task == name] for name in parts}
     assert parts == {name: sum(values) / len(values) for name, values in each.items()}
     assert value_of(utility, data.test, scores) == pytest.approx(sum(s.value for s in scores) / len(scores))
+    assert combination_of(utility).of(parts) == pytest.approx(value_of(utility, data.test, scores))
     with pytest.raises(ConfigError, match=r"loose is a group of 2 tasks \(choice, half, \.\.\.\) without a value"):
         load(folder, "loose")
 
@@ -402,6 +404,7 @@ def test_a_value_without_its_documents_is_an_error(folder):
     with pytest.raises(EvaluationError, match="made of its parts'"):
         utility.aggregate([-1.0])
     assert utility.combine({}) is None
+    assert combination_of(utility) is None
 
 
 def test_tasks_are_parts_of_what_has_parts(folder, tmp_path, data_file):

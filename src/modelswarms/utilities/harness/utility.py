@@ -13,6 +13,7 @@ from lm_eval.api.instance import Instance
 from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.types import Example, Model, Score, Split, Utility
+from modelswarms.utilities.combining import Combination
 from modelswarms.utilities.harness.keys import LmEval
 from modelswarms.utilities.harness.leaf import Leaf, leaf_of
 from modelswarms.utilities.harness.loading import Found, load_tasks, quietly
@@ -121,6 +122,14 @@ class HarnessGroup(HarnessTask):
         if not self.weights.keys() <= parts.keys():
             return None
         return sum(parts[name] * weight for name, weight in self.weights.items()) / sum(self.weights.values())
+
+    @property
+    def combination(self) -> Combination | None:
+        """The same for reports, which give it an interval; None where the tasks' values are not shares."""
+        ranges = {name: leaf.metric.range for name, leaf in self.leaves.items()}
+        if any(bounds != (0, 1) for bounds in ranges.values()):
+            return None
+        return Combination("weighted", ranges, self.weights)
 
 
 _SPLITS: tuple[Split, ...] = ("dev", "test")
