@@ -168,7 +168,8 @@ def _group(keys: LmEval, found: Found) -> Utility:
     by_size = bool(chosen.weight_by_size)
     weights = {name: float(len(leaf.documents["test"].kept)) if by_size else 1.0 for name, leaf in leaves.items()}
     leaf = next(iter(leaves.values()))
-    called = f"{keys.task} {_metric_name(leaf)} ({len(leaves)} tasks; {_splits_name(leaf)})"
+    splits = " or ".join(dict.fromkeys(_splits_name(each) for each in leaves.values()))
+    called = f"{keys.task} {_metric_name(leaf)} ({len(leaves)} tasks; {splits})"
     return HarnessGroup(keys, leaves, called, weights)
 
 
