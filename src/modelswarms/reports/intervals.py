@@ -40,9 +40,13 @@ class Intervals:
         tasks = {r["split"]: [task for task, count in r.get("tasks", ()) for _ in range(count)] for r in plans}
         return cls(None if given is None else Combination.from_dict(given), tasks)
 
+    def _plain(self, record: Record) -> bool:
+        """Whether a value has no parts, or is the mean of its scores and the parts are figures beside it."""
+        return "parts" not in record or (self.combination is not None and self.combination.of_scores)
+
     def known(self, record: Record) -> bool:
         """Whether it is known how an evaluation's value is made of its examples' scores."""
-        if "parts" not in record:
+        if self._plain(record):
             return is_mean(record["value"], record["scores"])
         scores = {name: self._scores(record, name) for name in self._counting}
         means = (bool(own) and is_mean(record["parts"].get(name), own) for name, own in scores.items())
@@ -50,7 +54,7 @@ class Intervals:
 
     def of(self, record: Record) -> Interval | None:
         """Of an evaluation's value; of a value of parts only where it is known how it is made."""
-        if "parts" not in record:
+        if self._plain(record):
             return mean_interval(record["scores"])
         if self.combination is not None and self.combination.optimise is not None:
             return self._of_part(record, self.combination.optimise)
@@ -60,7 +64,7 @@ class Intervals:
 
     def difference(self, one: Record, other: Record) -> Interval | None:
         """Of one evaluation's value minus another's, on the same examples (paired bootstrap)."""
-        if "parts" not in one:
+        if self._plain(one) and self._plain(other):
             return paired_interval(one["scores"], other["scores"])
         if self.combination is None or not (self.known(one) and self.known(other)):
             return None

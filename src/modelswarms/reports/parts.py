@@ -60,6 +60,8 @@ def how_combined(evidence: Evidence) -> str:
     combination = evidence.header["utility"].get("combination")
     if not combination:
         return ""
+    if combination.get("of_scores"):
+        return "The value is the mean of all scores; what stands here is reported only."
     if combination["optimise"] is not None:
         return f"The value is that of the part “{combination['optimise']}”; the others are reported only."
     return f"The value is {_HOW[combination['how']]}, each mapped from its range to 0 to 1 first."

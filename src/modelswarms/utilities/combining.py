@@ -32,6 +32,7 @@ class Combination:
         weights: of each part, in any unit; for ``weighted``.
         zero_counts_as: what each part counts as where all are 0, so that such candidates differ from nothing.
         optimise: the one part whose value, as it is, is the whole's; the others are only reported.
+        of_scores: the value is the mean of all examples' scores, and the parts are figures that are only reported.
     """
 
     how: How = "harmonic"
@@ -39,6 +40,7 @@ class Combination:
     weights: Mapping[str, float] = field(default_factory=dict)
     zero_counts_as: float = 0.0
     optimise: str | None = None
+    of_scores: bool = False
 
     @property
     def range(self) -> Bounds | None:
@@ -81,6 +83,7 @@ class Combination:
             "weights": dict(self.weights),
             "zero_counts_as": self.zero_counts_as,
             "optimise": self.optimise,
+            "of_scores": self.of_scores,
         }
 
     @classmethod

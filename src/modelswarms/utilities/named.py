@@ -48,6 +48,7 @@ NAMED: Final[Mapping[str, Named]] = {
     "medical": Named("multi_task", {"parts": ("medqa", "medmcqa")}),
     "science": Named("multi_task", {"parts": ("scifact", "stem")}),
     "culture": Named("multi_task", {"parts": ("normad_country", "normad_value")}),
+    "abstain_mmlu": Named("abstention", data="mmlu"),
     "realtoxicityprompts": Named("toxicity"),
     "rm_default": Named("reward_model", {"mode": "default"}, "rm"),
     "rm_concise": Named("reward_model", {"mode": "concise"}, "rm"),

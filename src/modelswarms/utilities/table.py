@@ -14,6 +14,7 @@ from modelswarms.naming import nearest
 from modelswarms.settings import build, key_names
 from modelswarms.types import Utility
 from modelswarms.utilities.abilities import Demanding, Particular, Sourced, abilities_of
+from modelswarms.utilities.abstention import Abstention
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
 from modelswarms.utilities.harness import LmEval
@@ -29,6 +30,7 @@ __all__ = ["KINDS", "PLACES", "RESERVED", "Maker", "load_examples", "load_utilit
 Keys = Mapping[str, Any]
 
 KINDS: Final[Mapping[str, type]] = {
+    "abstention": Abstention,
     "exact_match": ExactMatch,
     "function": OwnFunction,
     "lm_eval": LmEval,
