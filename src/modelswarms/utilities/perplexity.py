@@ -24,8 +24,8 @@ class Perplexity(Prompting):
     and 0 could not be exceeded.
 
     Attributes:
-        of: ``text``: each question (or prompt) is a text, from its beginning, whatever its length (see
-            :class:`~modelswarms.types.LoglikelihoodRequest` for its windows); ``answer``: the answer after the prompt.
+        of: ``text``: each question (or prompt) is a text from its beginning, and where it is longer than the base's
+            context read in windows, each token predicted once; ``answer``: the answer after the prompt.
 
     The other keys, which say what the prompt is, are those of :class:`~modelswarms.utilities.prompting.Prompting`.
 
