@@ -53,7 +53,7 @@ def test_an_example_without_answer_fails_by_name():
 
 
 WRONG = [
-    ({}, "utility.kind: not given; write one of exact_match, function"),
+    ({}, "utility.kind: not given; write one of abstention, exact_match, function"),
     ({"kind": "exact_mach"}, "'exact_match'"),
     ({"kind": "exact_match", 5: 3}, "'utility.5'"),
     ({"kind": "exact_match", "max_tokens": 3}, "'max_new_tokens'"),
