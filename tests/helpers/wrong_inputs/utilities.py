@@ -47,7 +47,7 @@ ROWS = [
     Row(
         "utility-no-kind",
         "a utility without a kind",
-        "utility.kind: not given; write one of exact_match, … or a name.",
+        "utility.kind: not given; write one of abstention, … or a name.",
         settings(utility={"data": "data.json"}),
     ),
     Row(
