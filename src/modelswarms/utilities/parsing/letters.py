@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, without_emphasis
@@ -147,12 +148,17 @@ def _tokens(text: str, choices: Mapping[str, str]) -> Iterator[re.Match[str]]:
 
 def _spans_of_options(text: str, choices: Mapping[str, str]) -> list[tuple[int, int]]:
     """Where options' own texts stand that hold single letters ("Exfoliatin A", "Both A and B", "240 W")."""
-    spans = []
-    for option in choices.values():
-        option = option.strip(" .")
-        if len(option) > 2 and _TOKEN.search(option):
-            spans += [m.span() for m in re.finditer(rf"(?<!\w){re.escape(option)}(?!\w)", text, re.IGNORECASE)]
-    return spans
+    patterns = [pattern for option in choices.values() if (pattern := _pattern_of(option)) is not None]
+    return [found.span() for pattern in patterns for found in pattern.finditer(text)]
+
+
+@lru_cache(maxsize=4096)
+def _pattern_of(option: str) -> re.Pattern[str] | None:
+    """Finds an option's text; None for one without single letters."""
+    option = option.strip(" .")
+    if len(option) < 3 or not _TOKEN.search(option):
+        return None
+    return re.compile(rf"(?<!\w){re.escape(option)}(?!\w)", re.IGNORECASE)
 
 
 def _opens_a_name(text: str, token: re.Match[str], choices: Mapping[str, str]) -> bool:

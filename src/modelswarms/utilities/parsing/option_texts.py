@@ -90,12 +90,17 @@ def option_by_text(text: str, choices: Mapping[str, str]) -> str | None:
     not stated. Of several, that which is said to be the answer counts, or which the text begins with.
     Options that are yes and no, or true and false, are read as such.
     """
-    texts = {phrase(option): key for key, option in choices.items()}
+    texts = {_phrase_of(option): key for key, option in choices.items()}
     if {"yes", "no"} <= texts.keys():
         return _by_word(text, texts, choices)
     if {"true", "false"} <= texts.keys() and (truth := stated_truth(text)) is not None:
         return texts["true" if truth else "false"]
     return _mentioned(text, choices) or _cut_off(text, choices)
+
+
+@lru_cache(maxsize=4096)
+def _phrase_of(option: str) -> str:
+    return phrase(option)
 
 
 def _by_word(text: str, texts: Mapping[str, str], choices: Mapping[str, str]) -> str | None:

@@ -41,7 +41,7 @@ def stated_option(text: str, choices: Mapping[str, str]) -> str | None:
     if not text.strip():
         return None
     choices = {key: _plain_option(option) for key, option in choices.items()}
-    for said in (text, after_announcement(text)):
+    for said in dict.fromkeys((text, after_announcement(text))):
         if said.strip() in choices:
             return said.strip()
         if letter := lone_letter(said):
