@@ -102,3 +102,33 @@ def test_ratings():
 def test_truth():
     assert differing(read("truth"), lambda c: (stated_truth(c["text"]), c["parsed"])) == []
     assert differing(read("truth"), lambda c: (compat.abstains(c["text"]), c["abstains"])) == []
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "reading.md"
+OPTIONS = {"A": "Paris", "B": "London", "C": "Rome", "D": "Berlin"}
+
+
+def as_in_the_docs(kind, text, right):
+    """The strict and the compat cell of a row of docs/reading.md."""
+    if kind == "option":
+        return stated_option(text, OPTIONS), compat.option(text, OPTIONS)
+    if kind == "rating":
+        return stated_rating(text), compat.rating(text)
+    if kind == "true or false":
+        return {True: "true", False: "false"}.get(stated_truth(text)), "false" if compat.abstains(text) else "true"
+    which = "last" if kind == "solution" else "first"
+    cells = []
+    for parsing in ("strict", "compat"):
+        utility = ExactMatch(which=which, parsing=parsing)
+        cells += utility.score([Example("0", "?", right)], Says(text))
+    return cells[0].answer, "right" if cells[1].value else "wrong"
+
+
+def test_the_docs_table_is_true():
+    rows = [line.strip("| ").split(" | ") for line in DOCS.read_text().splitlines() if "| `" in line]
+    assert len(rows) > 15
+    for row in rows:
+        kind, text, *right, strict, published = (cell.strip(" |`") for cell in row)
+        found = as_in_the_docs(kind, text, right[0] if right else None)
+        shown = ["–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in found]
+        assert shown == [strict, published], row

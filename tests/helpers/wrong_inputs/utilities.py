@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from wrong_inputs.row import Arrange, Row, both, settings, written
@@ -10,6 +11,15 @@ from wrong_inputs.row import Arrange, Row, both, settings, written
 def matching(**keys: Any) -> Arrange:
     """A utility that compares answers, with keys of its own."""
     return settings(utility={"kind": "exact_match", "data": "data.json", **keys})
+
+
+CHOICE = {"question": "1 + 1?", "choices": {"A": "1", "B": "2"}, "answer": "B"}
+
+
+def choosing(item: Any = CHOICE, **keys: Any) -> Arrange:
+    """A multiple-choice utility with one item, and with keys of its own."""
+    utility = {"kind": "multiple_choice", "data": "data.json", **keys}
+    return both(written("data.json", json.dumps({"dev": [item]})), settings(utility=utility))
 
 
 def tasks(parts: Any, **keys: Any) -> Arrange:
@@ -110,6 +120,42 @@ ROWS = [
         "utility nlgraph: its data, …nlgraph.json, is not there; get it with 'modelswarms data download nlgraph', "
         "or give a file of your own as utility.data.",
         settings(utility="nlgraph"),
+    ),
+    Row(
+        "reading-unknown",
+        "an unknown way to read answers",
+        "utility.parsing: 'lax' is not allowed; give 'strict' or 'compat'.",
+        matching(parsing="lax"),
+    ),
+    Row(
+        "choice-by",
+        "an unknown way to choose",
+        "utility.by: 'letter' is not allowed; give 'answer' or 'likelihood'.",
+        choosing(by="letter"),
+    ),
+    Row(
+        "choice-option",
+        "an option's text without likelihoods",
+        "utility.option: 'text' needs by: likelihood; give that, or leave it out.",
+        choosing(option="text"),
+    ),
+    Row(
+        "choice-parsing",
+        "the original's reading of answers that nobody writes",
+        "utility.parsing: by likelihood, no text is read; leave it out, or give by: answer.",
+        choosing(by="likelihood", parsing="compat"),
+    ),
+    Row(
+        "choice-none",
+        "multiple choice without choices",
+        "data.json: dev[0] has no 'choices'; multiple_choice asks for one of them: give some.",
+        choosing({"question": "1 + 1?", "answer": "B"}),
+    ),
+    Row(
+        "choice-example",
+        "a template that asks for an example which the data do not bring",
+        "data.json: has no 'icl_prompt', which utility.template asks for; add it, or give another template.",
+        choosing(kind="knowledge_crosswords"),
     ),
     Row(
         "tasks-one",
