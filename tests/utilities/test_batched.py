@@ -1,0 +1,129 @@
+"""Every kind asks for a block of examples at once: how often it asks does not depend on how many there are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness_tasks import TASKS, written
+from modelswarms.scoring import score_blocks
+from modelswarms.types import Loglikelihood, Response
+from modelswarms.utilities import KINDS, load_utility
+from modelswarms.utilities.abilities import Calibrated, abilities_of, loaded, with_constants
+from modelswarms.utilities.classifiers import Classifier
+from scorers import save_scorer
+
+ITEMS = [
+    {"question": f"What is {k} + {k}?", "answer": "AB"[k % 2], "choices": {"A": str(2 * k), "B": "none"}, "id": k}
+    for k in range(24)
+]
+OWN = """
+from modelswarms.types import Request
+
+
+def score(examples, model):
+    return [float(len(r.text)) for r in model.generate([Request(e.question) for e in examples])]
+"""
+
+GENERATE, LOGLIKELIHOOD, CLASSIFIER = "generate", "loglikelihood", "classifier"
+"""Who is asked."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Data, code, a task and a classifier."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "items.json").write_text(json.dumps({"dataset": "sums", "dev": ITEMS[:12], "test": ITEMS[12:]}))
+    (folder / "mine.py").write_text(OWN)
+    save_scorer(folder / "scorer", lambda token: 1.0)
+    written(folder / "tasks", {name: TASKS[name] for name in ("choice", "write", "texts")})
+    return folder
+
+
+DATA = {"data": "items.json"}
+TASK = {"kind": "lm_eval", "include_path": "tasks"}
+KEYS = {
+    "abstention": ({"kind": "abstention", **DATA}, {GENERATE: 2}),
+    "exact_match": ({"kind": "exact_match", **DATA}, {GENERATE: 1}),
+    "function": ({"kind": "function", "target": "mine:score", **DATA}, {GENERATE: 1}),
+    "lm_eval": ({**TASK, "task": "choice"}, {LOGLIKELIHOOD: 1}),
+    "lm_eval, written": ({**TASK, "task": "write"}, {GENERATE: 1}),
+    "lm_eval, rolling": ({**TASK, "task": "texts"}, {LOGLIKELIHOOD: 1}),
+    "multi_task": (
+        {"kind": "multi_task", "parts": {"exact_match": DATA, "multiple_choice": DATA}},
+        {GENERATE: 1},  # a block has one part only
+    ),
+    "multiple_choice": ({"kind": "multiple_choice", **DATA}, {GENERATE: 1}),
+    "multiple_choice, likelihood": ({"kind": "multiple_choice", "by": "likelihood", **DATA}, {LOGLIKELIHOOD: 1}),
+    "perplexity": ({"kind": "perplexity", **DATA}, {LOGLIKELIHOOD: 1}),
+    "reward_model": (
+        {"kind": "reward_model", "model": "scorer", "normalisation": "original", **DATA},
+        {GENERATE: 1, CLASSIFIER: 1},
+    ),
+    "toxicity": ({"kind": "toxicity", "model": "scorer", **DATA}, {GENERATE: 1, CLASSIFIER: 1}),
+}
+
+
+class Counting:
+    """A model that answers anything, and counts."""
+
+    def __init__(self):
+        self.calls = Counter()
+
+    def generate(self, requests):
+        self.calls[GENERATE] += 1
+        return [Response("The answer is A, which is 12.") for _ in requests]
+
+    def loglikelihood(self, requests):
+        self.calls[LOGLIKELIHOOD] += 1
+        return [Loglikelihood(-1.0 - k, False, 2, 1) for k, _ in enumerate(requests)]
+
+    def render_chat(self, messages, *, continue_last=False):
+        return "\n".join(message["content"] for message in messages)
+
+
+def counted(monkeypatch, model, cls, *names):
+    """Counts calls of a class's methods as those of whoever is asked."""
+    for name in names:
+        inner = getattr(cls, name)
+
+        def method(self, *args, inner=inner, **keys):
+            model.calls[CLASSIFIER] += 1
+            return inner(self, *args, **keys)
+
+        monkeypatch.setattr(cls, name, method)
+
+
+def test_no_kind_is_left_out():
+    assert {name.partition(",")[0] for name in KEYS} == set(KINDS) - {"judge"}  # its own tests count its server's
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_block_is_asked_for_at_once(name, place, monkeypatch):
+    keys, wanted = KEYS[name]
+    utility, data = load_utility(keys, Path(place))
+    loaded(utility)
+    model = Counting()
+    counted(monkeypatch, model, Classifier, "logits", "probabilities")
+    task = data.dev[0].task
+    same = [k for k, example in enumerate(data.dev) if example.task == task]
+    for many in (1, 3, len(same)):
+        model.calls.clear()
+        scores = score_blocks(utility, [data.dev[k] for k in same[:many]], [range(many)], model)
+        assert len(scores) == many
+        assert dict(model.calls) == wanted, f"a block of {many}"
+
+
+def test_figures_are_measured_a_block_at_a_time(place, monkeypatch):
+    utility, data = load_utility({"kind": "reward_model", "model": "scorer", **DATA}, Path(place))
+    able = abilities_of(utility)
+    assert isinstance(able, Calibrated)
+    loaded(utility)
+    model = Counting()
+    counted(monkeypatch, model, Classifier, "logits", "probabilities")
+    measured = able.measure(data.dev, model)
+    assert dict(model.calls) == {GENERATE: 1, CLASSIFIER: 1}
+    assert with_constants(utility, able.constants_from([measured])).name == utility.name
