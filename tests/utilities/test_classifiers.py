@@ -9,7 +9,14 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    LlamaForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
 
 import modelswarms.zoo
 from modelswarms import ConfigError, EvaluationError
@@ -298,3 +305,43 @@ def test_a_hub_id_is_asked_for_as_one(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WrongInputError, match=r"utility\.model: lab/reward is no folder here .* HF_HUB_OFFLINE"):
         Classifier("lab/reward").load()
+
+
+def test_an_encoder_that_counts_positions_from_its_padding_is_filled_to_the_last(tmp_path):
+    """RoBERTa's kind: 18 rows of positions are 16 tokens, whatever the tokenizer says."""
+    made = save_scorer(tmp_path / "roberta", liking, template=None, positions=10_000)
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=1134, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=18, num_labels=1, pad_token_id=1,
+    )  # fmt: skip
+    RobertaForSequenceClassification(config).save_pretrained(made)
+    scorer = Classifier(str(made), dtype="float32")
+    assert scorer.logits(["a" * 16, "a" * 17, "ab" * 40]) == pytest.approx(
+        scorer.logits(["a" * 16, "a" * 16, "ab" * 8])
+    )
+
+
+def test_a_tokenizers_own_code_needs_trust_as_well(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    path = copy / "tokenizer_config.json"
+    own = {"auto_map": {"AutoTokenizer": ["tokenization_mine.Mine", None]}, "tokenizer_class": "Mine"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | own))
+    with pytest.raises(ConfigError, match=r"no tokenizer that can be loaded .*set utility\.trust_remote_code: true"):
+        Classifier(str(copy)).load()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), r"does not fit the memory .* utility\.device to another"),
+        (ValueError("`.to` is not supported for `4-bit` models"), r"cannot be put on cpu .* full-precision model"),
+    ],
+)
+def test_a_device_without_room_is_named(folder, monkeypatch, error, says):
+    def refuse(self, *_, **__):
+        raise error
+
+    monkeypatch.setattr(LlamaForSequenceClassification, "to", refuse)
+    with pytest.raises(ConfigError, match=says):
+        Classifier(str(folder), device="cpu").load()

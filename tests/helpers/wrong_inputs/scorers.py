@@ -91,8 +91,8 @@ ROWS = [
     Row(
         "reward-no-tokenizer",
         "a reward model without a tokenizer",
-        "utility.model: scorer has no tokenizer that can be loaded (…); copy its tokenizer.json and the files that "
-        "belong to it there.",
+        "utility.model: scorer has no tokenizer that can be loaded (…); copy its tokenizer.json and what belongs to "
+        "it there.",
         rewards(both(removed("tokenizer.json"), removed("tokenizer_config.json"))),
         loads=True,
     ),

@@ -183,7 +183,7 @@ class Classifier:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as the model's tokenizer counts them, with those that it adds itself."""
-        return [len(ids) for ids in self._ready().tokenizer(list(texts))["input_ids"]] if texts else []
+        return [len(ids) for ids in self._ready().tokenizer(list(texts), verbose=False)["input_ids"]] if texts else []
 
     def _ready(self) -> Loaded:
         self.load()

@@ -19,6 +19,8 @@ __all__ = ["KEY", "check_folder", "column_of", "load_classifier"]
 KEY: Final = "utility.model"
 """What messages call it."""
 
+_TRUST: Final = "read that code, and where you trust it set utility.trust_remote_code: true."
+_COPY: Final = "copy its tokenizer.json and what belongs to it there."
 _AUTO: Final = "AutoModelForSequenceClassification"
 
 
@@ -56,8 +58,7 @@ def _check_code(folder: Path, config: Mapping[str, Any], trusted: bool) -> None:
         targets = (target for given in own.values() for target in (given if isinstance(given, list) else [given]))
         files = ", ".join(sorted({f"{target.split('.')[0]}.py" for target in targets if isinstance(target, str)}))
         raise ConfigError(
-            f"{KEY}: {folder} is a {config['model_type']!r} model that runs code of its own ({files}); read that code, "
-            "and where you trust it set utility.trust_remote_code: true."
+            f"{KEY}: {folder} is a {config['model_type']!r} model that runs code of its own ({files}); {_TRUST}"
         )
 
 
@@ -77,8 +78,12 @@ def load_classifier(folder: Path, device: torch.device, dtype: torch.dtype, trus
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
         except Exception as error:  # of transformers, safetensors, or the model's own code
             raise ConfigError(
-                f"{KEY}: {folder} has no tokenizer that can be loaded ({first_sentence(error)}); copy its "
-                "tokenizer.json and the files that belong to it there."
+                f"{KEY}: {folder} has no tokenizer that can be loaded ({first_sentence(error)}); "
+                + (
+                    _TRUST
+                    if "trust_remote_code" in str(error)
+                    else "copy its tokenizer.json and what belongs to it there."
+                )
             ) from error
         try:
             model, found = AutoModelForSequenceClassification.from_pretrained(
@@ -97,7 +102,24 @@ def load_classifier(folder: Path, device: torch.device, dtype: torch.dtype, trus
             "give a model that was trained to score texts, with all its weights."
         )
     model.config.use_cache = False
-    return tokenizer, model.to(device).eval().requires_grad_(False)
+    return tokenizer, _placed(model, folder, device).eval().requires_grad_(False)
+
+
+def _placed(model: Any, folder: Path, device: torch.device) -> Any:
+    """The model on its device. Raises ConfigError where there is no room for it."""
+    import torch
+
+    try:
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise ConfigError(
+            f"{KEY}: {folder} does not fit the memory that is left on {device}; set utility.device to another, or "
+            "utility.dtype to bfloat16."
+        ) from error
+    except ValueError as error:  # a quantised model stays where it was put
+        raise ConfigError(
+            f"{KEY}: {folder} cannot be put on {device} ({first_sentence(error)}); give the full-precision model."
+        ) from error
 
 
 def column_of(model: Any, label: str | int | None, likely: Sequence[str], given: str) -> int:

@@ -37,8 +37,7 @@ class Loaded:
     def __init__(self, tokenizer: Any, model: Any, column: int, budget: int) -> None:
         self.tokenizer, self.model, self.column, self.budget = tokenizer, model, column, budget
         text_config = model.config.get_text_config()
-        places = getattr(text_config, "max_position_embeddings", None) or 2**31
-        self.context = min(int(places), int(tokenizer.model_max_length))
+        self.context = min(_positions(model), int(tokenizer.model_max_length))
         self.vocabulary = int(model.get_input_embeddings().num_embeddings)
         self.pad: int | None = getattr(text_config, "pad_token_id", None)
         self.accepts = set(inspect.signature(model.forward).parameters)
@@ -164,6 +163,16 @@ class Loaded:
         pad = next(token for token in range(self.vocabulary) if token not in ends)
         self.model.config.get_text_config().pad_token_id = pad
         return pad
+
+
+def _positions(model: Any) -> int:
+    """Tokens that a model has positions for; RoBERTa's kind counts them from behind its padding token."""
+    config = model.config.get_text_config()
+    for name, module in model.named_modules():
+        first = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and first is not None:
+            return int(module.num_embeddings - first - 1)
+    return int(getattr(config, "max_position_embeddings", None) or 2**31)
 
 
 def beginning(text: Text) -> str:
