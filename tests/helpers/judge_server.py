@@ -56,7 +56,6 @@ class JudgeServer:
     ) -> None:
         self.reply, self.key, self._faults, self._delay, self._port = reply, key, iter(faults), delay, port
         self.bodies: list[Body] = []
-        self.times: list[float] = []
         self.answered: Counter[str] = Counter()
         self.tokens = [0, 0]
         self.under_way = self.most_at_once = 0
@@ -109,7 +108,6 @@ class JudgeServer:
         with self._lock:
             number = len(self.bodies)
             self.bodies.append(body)
-            self.times.append(time.monotonic())
             fault = next(self._faults, None)
             self.under_way += 1
             self.most_at_once = max(self.most_at_once, self.under_way)
@@ -121,7 +119,8 @@ class JudgeServer:
                 self.under_way -= 1
 
     def _respond(self, request: BaseHTTPRequestHandler, body: Body, fault: str | None) -> None:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        given = request.headers.get("X-Goog-Api-Key") or bearer
         if self.key is not None and given != self.key:
             return _send(request, 401, _error(f"Incorrect API key provided: {given}"))
         if fault == "hang":
@@ -135,24 +134,27 @@ class JudgeServer:
         if fault is not None and fault[:3].isdigit():
             words = f"not now, says the server to {given}"
             return _send(request, int(fault[:3]), _error(words), _headers(fault))
-        texts = {"eleven": "Rating: 11/10", "empty": "", "null": None, None: self.reply(body)}
-        content = json.dumps(self._completion(body, texts.get(fault, ""))).encode()
         if fault == "not-json":
             return _send(request, 200, b"<html>" + given.encode() + b"</html>")
         if fault == "no-choices":
             return _send(request, 200, _error(f"overloaded, {given}"))
+        chat = "messages" in body
+        said = body["messages"][-1]["content"] if chat else body["comment"]["text"]
+        content = json.dumps(self._completion(body, fault) if chat else _analysis(said, fault)).encode()
         if fault == "half":
             return _send(request, 200, content[: len(content) // 2], {"Content-Length": str(len(content))})
-        with self._lock:
-            self.tokens[0] += self._used(body)
-            self.tokens[1] += 7
+        if chat:
+            with self._lock:
+                self.tokens[0] += self._used(body)
+                self.tokens[1] += 7
         _send(request, 200, content)
         with self._lock:
-            self.answered[body["messages"][-1]["content"]] += 1
+            self.answered[said] += 1
         return None
 
-    def _completion(self, body: Body, text: str | None) -> Body:
-        message = {"role": "assistant", "content": text}
+    def _completion(self, body: Body, fault: str | None) -> Body:
+        wrong = {"eleven": "Rating: 11/10", "empty": "", "null": None}
+        message = {"role": "assistant", "content": wrong[fault] if fault in wrong else self.reply(body)}
         usage = {"prompt_tokens": self._used(body), "completion_tokens": 7, "total_tokens": self._used(body) + 7}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return {"id": "c", "object": "chat.completion", "created": 0, "model": body["model"], "choices": [choice],
@@ -161,6 +163,14 @@ class JudgeServer:
     @staticmethod
     def _used(body: Body) -> int:
         return sum(len(message["content"].split()) for message in body["messages"])
+
+
+def _analysis(text: str, fault: str | None) -> Body:
+    """Perspective's answer: the share of vowels, for want of an opinion."""
+    wrong = {"eleven": 11, "null": None}
+    value = wrong[fault] if fault in wrong else sum(c in "aeiou" for c in text) / max(1, len(text))
+    score = {"spanScores": [], "summaryScore": {"value": value, "type": "PROBABILITY"}}
+    return {"attributeScores": {} if fault == "empty" else {"TOXICITY": score}, "languages": ["en"]}
 
 
 def _headers(fault: str) -> dict[str, str]:
