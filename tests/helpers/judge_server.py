@@ -39,10 +39,12 @@ class JudgeServer:
         delay: seconds before an answer, given how many were asked before.
         key: that is demanded.
         port: 0 for any that is free.
+        retry_after: what is said where a fault's name ends in ``-after``.
 
     Attributes:
         bodies: of all requests, in the order in which they came.
-        answered: how often a right answer was written out whole, by the last message's text.
+        answered: how often an answer was written out whole, by the last message's text.
+        tokens: that whole answers said were read and written.
         under_way, most_at_once: requests being answered now, and at most.
     """
 
@@ -53,7 +55,9 @@ class JudgeServer:
         delay: Callable[[int], float] = lambda asked: 0.0,
         key: str | None = KEY,
         port: int = 0,
+        retry_after: str = "2",
     ) -> None:
+        self.retry_after = retry_after
         self.reply, self.key, self._faults, self._delay, self._port = reply, key, iter(faults), delay, port
         self.bodies: list[Body] = []
         self.answered: Counter[str] = Counter()
@@ -133,7 +137,7 @@ class JudgeServer:
             return None
         if fault is not None and fault[:3].isdigit():
             words = f"not now, says the server to {given}"
-            return _send(request, int(fault[:3]), _error(words), _headers(fault))
+            return _send(request, int(fault[:3]), _error(words), self._headers(fault))
         if fault == "not-json":
             return _send(request, 200, b"<html>" + given.encode() + b"</html>")
         if fault == "no-choices":
@@ -160,6 +164,13 @@ class JudgeServer:
         return {"id": "c", "object": "chat.completion", "created": 0, "model": body["model"], "choices": [choice],
                 "usage": usage}  # fmt: skip
 
+    def _headers(self, fault: str) -> dict[str, str]:
+        if fault.endswith("-after"):
+            return {"Retry-After": self.retry_after}
+        if fault.endswith("-date"):
+            return {"Retry-After": email.utils.formatdate(time.time() + 3, usegmt=True)}
+        return {}
+
     @staticmethod
     def _used(body: Body) -> int:
         return sum(len(message["content"].split()) for message in body["messages"])
@@ -171,14 +182,6 @@ def _analysis(text: str, fault: str | None) -> Body:
     value = wrong[fault] if fault in wrong else sum(c in "aeiou" for c in text) / max(1, len(text))
     score = {"spanScores": [], "summaryScore": {"value": value, "type": "PROBABILITY"}}
     return {"attributeScores": {} if fault == "empty" else {"TOXICITY": score}, "languages": ["en"]}
-
-
-def _headers(fault: str) -> dict[str, str]:
-    if fault.endswith("-after"):
-        return {"Retry-After": "2"}
-    if fault.endswith("-date"):
-        return {"Retry-After": email.utils.formatdate(time.time() + 3, usegmt=True)}
-    return {}
 
 
 def _error(message: str) -> bytes:
