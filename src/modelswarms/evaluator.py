@@ -255,6 +255,9 @@ class Evaluator:
             "attempt": attempt,
             **({} if parts is None else {"parts": parts}),
         }
+        left_out = [i for i, s in enumerate(scores) if not s.counted]
+        if left_out:
+            record["left_out"] = left_out
         if split == "test" or value is None or self.keep(candidate, value):
             texts = [{"id": e.id, "response": s.response} for e, s in zip(examples, scores, strict=True)]
             record["responses"] = self.run.write_responses(texts)

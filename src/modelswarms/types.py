@@ -139,12 +139,17 @@ class Loglikelihood:
 
 @dataclass(frozen=True)
 class Score:
-    """The value of one example, higher is better; what could not be parsed is counted, not hidden."""
+    """The value of one example, higher is better; what could not be parsed is counted, not hidden.
+
+    ``counted`` is False where nothing is known of the example, such as a judge that would not rate it: ``aggregate``
+    leaves it out (by its value, which is none that an example can have), and so do the intervals of reports.
+    """
 
     value: float
     answer: str | None = None
     parsed: bool = True
     response: str | None = None
+    counted: bool = True
 
     @classmethod
     def unparsed(cls, value: float = 0.0, response: str | None = None) -> Score:

@@ -16,7 +16,7 @@ from modelswarms.remote import RemoteConfig
 from modelswarms.types import Response
 from modelswarms.utilities.judge import UNRATED, Judge
 from modelswarms.utilities.judging import TEMPLATES
-from modelswarms.utilities.parsing import stated_verdict
+from modelswarms.utilities.parsing.verdicts import stated_verdict
 from remotes import Patient
 
 EXAMPLES = [Example(str(k), f"question {k}?") for k in range(10)]
@@ -91,10 +91,12 @@ def test_a_reply_without_a_rating_is_asked_for_again_once(fault):
 
 @pytest.mark.parametrize("fault", ["eleven", "empty", "null"])
 def test_then_it_is_no_rating_and_left_out(fault):
-    with JudgeServer(rating_of_number, faults=[fault, fault]) as server:
-        with closing(judge_at(server, remote={"concurrency": 1})) as judge:
-            first = judge.score(EXAMPLES[:1], Parrot())
-            scores = first + judge.score(EXAMPLES[1:], Parrot())
+    with (
+        JudgeServer(rating_of_number, faults=[fault, fault]) as server,
+        closing(judge_at(server, remote={"concurrency": 1})) as judge,
+    ):
+        first = judge.score(EXAMPLES[:1], Parrot())
+        scores = first + judge.score(EXAMPLES[1:], Parrot())
     assert server.requests == 11
     assert (first[0].value, first[0].parsed, first[0].answer) == (UNRATED, False, None)
     values = [s.value for s in scores]
@@ -114,9 +116,9 @@ def test_too_many_say_what_was_replied():
 
 
 def test_the_original_rule():
-    with JudgeServer(lambda body: "I would rather not say.") as server:
-        with closing(judge_at(server, parsing="compat")) as judge:
-            scores = judge.score(EXAMPLES[:2], Parrot())
+    reply = "I would rather not say."
+    with JudgeServer(lambda body: reply) as server, closing(judge_at(server, parsing="compat")) as judge:
+        scores = judge.score(EXAMPLES[:2], Parrot())
     assert ([s.value for s in scores], server.requests) == ([1.0, 1.0], 2)
 
 
@@ -129,11 +131,13 @@ def test_a_fault_is_waited_out(fault):
 
 def test_a_fault_that_stays_is_no_score():
     faults = itertools.chain([None] * 4, ["400-x"], itertools.repeat(None))
-    with JudgeServer(rating_of_number, faults=faults) as server:
-        with closing(judge_at(server, remote={"concurrency": 1})) as judge:
-            with pytest.raises(EvaluationError, match="HTTP 400"):
-                judge.score(EXAMPLES, Parrot())
-            assert len(judge.score(EXAMPLES, Parrot())) == 10
+    with (
+        JudgeServer(rating_of_number, faults=faults) as server,
+        closing(judge_at(server, remote={"concurrency": 1})) as judge,
+    ):
+        with pytest.raises(EvaluationError, match="HTTP 400"):
+            judge.score(EXAMPLES, Parrot())
+        assert len(judge.score(EXAMPLES, Parrot())) == 10
     assert server.requests == 11, "what was answered is not asked again"
 
 
@@ -142,7 +146,9 @@ def verdict_for(preferred: str) -> Callable[[dict[str, Any]], str]:
 
     def reply(body: dict[str, Any]) -> str:
         first, second = body["messages"][0]["content"].split("[answer A]")[1].split("[answer B]")
-        return f"Verdict: {'tie' if (preferred in first) == (preferred in second) else 'A' if preferred in first else 'B'}"
+        return (
+            f"Verdict: {'tie' if (preferred in first) == (preferred in second) else 'A' if preferred in first else 'B'}"
+        )
 
     return reply
 
@@ -162,9 +168,11 @@ def test_a_judge_that_always_prefers_the_first_place_prefers_nobody():
     example = Example("0", "question 0?", extra={"reference": "the known one"})
     with JudgeServer(lambda body: "Verdict: A") as server, closing(judge_at(server, mode="pairwise")) as judge:
         assert [s.value for s in judge.score([example], Parrot())] == [0.5]
-    with JudgeServer(lambda body: "Verdict: A", faults=[None, "eleven", "eleven"]) as server:
-        with closing(judge_at(server, mode="pairwise", remote={"concurrency": 1})) as judge:
-            (score,) = judge.score([example], Parrot())
+    with (
+        JudgeServer(lambda body: "Verdict: A", faults=[None, "eleven", "eleven"]) as server,
+        closing(judge_at(server, mode="pairwise", remote={"concurrency": 1})) as judge,
+    ):
+        (score,) = judge.score([example], Parrot())
     assert (score.value, score.parsed, server.requests) == (UNRATED, False, 3), "one verdict is none"
 
 
@@ -187,8 +195,8 @@ def test_ones_own_template_and_parameters():
 
 def test_what_data_and_environment_lack(monkeypatch):
     data = DataSet("d", (Example("0", "q"),))
+    monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set"):
-        monkeypatch.delenv("OPENAI_API_KEY")
         Judge(model="m").unsuited(data)
     no_key = RemoteConfig(api_key_env=None)
     assert Judge(model="m", remote=no_key).unsuited(data) is None

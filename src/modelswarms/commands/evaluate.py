@@ -48,7 +48,8 @@ class Measured:
             bootstrap); None for the first.
         unparsed: answers that could not be read.
         seconds, tokens: what it took, prompts included.
-        answers: for every example ``id``, ``score``, ``answer`` (as read) and ``response`` (as said).
+        answers: for every example ``id``, ``score``, ``answer`` (as read) and ``response`` (as said); ``score`` is None
+            where the utility knows nothing of an example, and leaves it out.
         parts: ``value`` and ``ci`` of each part of a utility that has parts; None for one without.
         test_reason: why there is no ``value`` on test, where there is none.
         leakage: on test, how many test examples are dev examples too, and how many were left out; None for none.
@@ -246,13 +247,15 @@ class _Exam:
             "split": self.split,
             "value": value_of(self.utility, self.examples, scores),
             "scores": [score.value for score in scores],
+            "left_out": [place for place, score in enumerate(scores) if not score.counted],
             **({} if parts is None else {"parts": parts}),
         }
 
     def _again(self, measured: Measured) -> dict[str, Any]:
         parts = {} if measured.parts is None else {"parts": {k: f["value"] for k, f in measured.parts.items()}}
         scores = [answer["score"] for answer in measured.answers]
-        return {"split": self.split, "value": measured.value, "scores": scores, **parts}
+        out = [place for place, score in enumerate(scores) if score is None]
+        return {"split": self.split, "value": measured.value, "scores": scores, "left_out": out, **parts}
 
     @cached_property
     def _intervals(self) -> Intervals:
@@ -260,4 +263,5 @@ class _Exam:
 
 
 def _answer(example: Example, score: Score) -> dict[str, Any]:
-    return {"id": example.id, "score": score.value, "answer": score.answer, "response": score.response}
+    value = score.value if score.counted else None
+    return {"id": example.id, "score": value, "answer": score.answer, "response": score.response}

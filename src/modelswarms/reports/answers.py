@@ -89,8 +89,10 @@ def compare(evidence: Evidence, run: Path, scale: Scale) -> Comparison | None:
     questions = read_questions(evidence, split)
     questions = questions if len(questions) == len(ones) else ()
     texts = _texts(run, best), _texts(run, single)
-    gains = sorted((i for i in range(len(ones)) if ones[i] > others[i]), key=lambda i: others[i] - ones[i])
-    losses = sorted((i for i in range(len(ones)) if ones[i] < others[i]), key=lambda i: ones[i] - others[i])
+    unknown = {*best.get("left_out", ()), *single.get("left_out", ())}
+    known = [i for i in range(len(ones)) if i not in unknown]
+    gains = sorted((i for i in known if ones[i] > others[i]), key=lambda i: others[i] - ones[i])
+    losses = sorted((i for i in known if ones[i] < others[i]), key=lambda i: ones[i] - others[i])
 
     def pair(place: int) -> Pair:
         question = questions[place] if questions else None
@@ -106,7 +108,7 @@ def compare(evidence: Evidence, run: Path, scale: Scale) -> Comparison | None:
 
     return Comparison(
         split=split,
-        examples=len(ones),
+        examples=len(known),
         gained=len(gains),
         lost=len(losses),
         gains=[pair(i) for i in gains[:SHOWN]],

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelswarms.preparation import current_header
 from modelswarms.reports.intervals import Intervals
+from modelswarms.reports.known import known_scores
 from modelswarms.reports.result import build_result
 
 __all__ = ["RANDOM", "Evidence", "gather"]
@@ -87,7 +88,7 @@ class Evidence:
         """Whether values are shares of right answers, so that percent is the word for them."""
         bounds = self.header["utility"]["range"]
         valued = [*self.dev.values(), *self.test.values()]
-        shares = all(set(r["scores"]) <= {0.0, 1.0} and self.intervals.known(r) for r in valued)
+        shares = all(set(known_scores(r)) <= {0.0, 1.0} and self.intervals.known(r) for r in valued)
         return shares and bounds is not None and list(bounds) == [0, 1]
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from modelswarms.reports.known import known_in_both, known_scores, left_out
 from modelswarms.reports.statistics import Interval, mean_interval, paired_interval, percentiles, resampled_means
 from modelswarms.types import Array
 from modelswarms.utilities.combining import Combination
@@ -47,7 +48,7 @@ class Intervals:
     def known(self, record: Record) -> bool:
         """Whether it is known how an evaluation's value is made of its examples' scores."""
         if self._plain(record):
-            return is_mean(record["value"], record["scores"])
+            return is_mean(record["value"], known_scores(record))
         scores = {name: self._scores(record, name) for name in self._counting}
         means = (bool(own) and is_mean(record["parts"].get(name), own) for name, own in scores.items())
         return bool(scores) and all(means)
@@ -55,7 +56,7 @@ class Intervals:
     def of(self, record: Record) -> Interval | None:
         """Of an evaluation's value; of a value of parts only where it is known how it is made."""
         if self._plain(record):
-            return mean_interval(record["scores"])
+            return mean_interval(known_scores(record))
         if self.combination is not None and self.combination.optimise is not None:
             return self._of_part(record, self.combination.optimise)
         if self.combination is None or not self.known(record):
@@ -65,10 +66,13 @@ class Intervals:
     def difference(self, one: Record, other: Record) -> Interval | None:
         """Of one evaluation's value minus another's, on the same examples (paired bootstrap)."""
         if self._plain(one) and self._plain(other):
-            return paired_interval(one["scores"], other["scores"])
+            return paired_interval(*known_in_both(one, other))
         if self.combination is None or not (self.known(one) and self.known(other)):
             return None
-        return percentiles(self.combination.over(self._means(one)) - self.combination.over(self._means(other)))
+        out = left_out(one, other)
+        return percentiles(
+            self.combination.over(self._means(one, out)) - self.combination.over(self._means(other, out))
+        )
 
     def parts(self, record: Record) -> dict[str, dict[str, Any]] | None:
         """``value`` and ``ci`` of each part; None for a utility without parts."""
@@ -88,22 +92,23 @@ class Intervals:
         optimised = self.combination.optimise
         return list(self.combination.ranges) if optimised is None else [optimised]
 
-    def _means(self, record: Record) -> dict[str, Array]:
-        """Resampled means of every part that counts, each part with draws of its own."""
+    def _means(self, record: Record, out: frozenset[int] | None = None) -> dict[str, Array]:
+        """Resampled means of every part that counts, each part with draws of its own; ``out`` are places left out."""
         return {
-            name: resampled_means(np.asarray(self._scores(record, name), dtype=np.float64), stream=stream)
+            name: resampled_means(np.asarray(self._scores(record, name, out), dtype=np.float64), stream=stream)
             for stream, name in enumerate(self._counting)
         }
 
-    def _scores(self, record: Record, name: str) -> list[float]:
-        """Those of one part's examples."""
+    def _scores(self, record: Record, name: str, out: frozenset[int] | None = None) -> list[float]:
+        """Those of one part's examples, but for the places that are left out."""
+        out = left_out(record) if out is None else out
         tasks = self.tasks.get(record["split"], ())
         if len(tasks) != len(record["scores"]):
             return []
         return [
             score
-            for score, task in zip(record["scores"], tasks, strict=True)
-            if task is not None and (task == name or task.startswith(f"{name}/"))
+            for place, (score, task) in enumerate(zip(record["scores"], tasks, strict=True))
+            if place not in out and task is not None and (task == name or task.startswith(f"{name}/"))
         ]
 
 

@@ -161,8 +161,8 @@ class Judge(Prompting):
         unrated = len(scores) - len(found)
         if not found or unrated > self.max_unparsed * len(scores):
             raise EvaluationError(
-                f"the judge rated {unrated} of {len(scores)} answers in no way that can be read, more than "
-                f"utility.max_unparsed ({self.max_unparsed:g}) allows{self._example_of_it()}"
+                f"{unrated} of {len(scores)} answers have no rating that can be read from the judge's replies, more "
+                f"than utility.max_unparsed ({self.max_unparsed:g}) allows{self._example_of_it()}"
             )
         return math.fsum(found) / len(found)
 
@@ -219,6 +219,6 @@ class Judge(Prompting):
 def _score(text: str, worths: Sequence[float | None]) -> Score:
     known = [worth for worth in worths if worth is not None]
     if len(known) < len(worths):
-        return Score.unparsed(UNRATED, text)
+        return Score(UNRATED, parsed=False, response=text, counted=False)
     value = math.fsum(known) / len(known)
     return Score(value, f"{value:g}", response=text)

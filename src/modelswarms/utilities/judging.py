@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from modelswarms.types import Example
-from modelswarms.utilities.parsing import stated_rating, stated_verdict
+from modelswarms.utilities.parsing import stated_rating
 from modelswarms.utilities.parsing.compat import rating as original_rating
+from modelswarms.utilities.parsing.verdicts import stated_verdict
 
 __all__ = ["FIELDS", "HIGHEST", "LOWEST", "TEMPLATES", "Ask", "compared", "rated", "reference_of"]
 

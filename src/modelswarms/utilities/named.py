@@ -27,6 +27,13 @@ class Named:
     data: str | None = None
 
 
+HUMAN_INTERESTS: Final = (
+    "asian_food", "cartoons", "drone_AI", "electric_vehicles", "finance", "legal_AI", "luxury_car", "music_instrument",
+    "olympics", "phd_application", "plastic", "policy", "sandbox_games", "social_network", "south_america",
+    "us_tourism",
+)  # fmt: skip
+"""What people asked about, and a judge rates answers to."""
+
 NAMED: Final[Mapping[str, Named]] = {
     "zoo": Named("exact_match", {"max_new_tokens": zoo.ANSWER_TOKENS}, str(zoo.questions_path())),
     "nlgraph": Named("exact_match", {"max_new_tokens": 10}),
@@ -54,4 +61,5 @@ NAMED: Final[Mapping[str, Named]] = {
     "rm_concise": Named("reward_model", {"mode": "concise"}, "rm"),
     "rm_verbose": Named("reward_model", {"mode": "verbose"}, "rm"),
     "rm_reverse": Named("reward_model", {"mode": "reverse"}, "rm"),
+    **{f"human_{interest}": Named("judge") for interest in HUMAN_INTERESTS},
 }

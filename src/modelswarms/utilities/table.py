@@ -18,6 +18,7 @@ from modelswarms.utilities.abstention import Abstention
 from modelswarms.utilities.exact_match import ExactMatch
 from modelswarms.utilities.function import OwnFunction
 from modelswarms.utilities.harness import LmEval
+from modelswarms.utilities.judge import Judge
 from modelswarms.utilities.multi_task import MultiTask
 from modelswarms.utilities.multiple_choice import MultipleChoice
 from modelswarms.utilities.named import NAMED, Named
@@ -39,6 +40,7 @@ KINDS: Final[Mapping[str, type]] = {
     "perplexity": Perplexity,
     "reward_model": RewardModel,
     "toxicity": Toxicity,
+    "judge": Judge,
 }
 """By kind, a frozen dataclass whose fields are the kind's keys: a utility, or one that makes it (:class:`Maker`)."""
 
