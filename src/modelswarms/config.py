@@ -211,6 +211,9 @@ def _anchored_utility(utility: Any, folder: Path) -> Any:
     for key in (*PLACES, *models_of(out.get("kind"))):
         if isinstance(out.get(key), str | Path) and out[key]:
             out[key] = _anchored_paths(out[key], folder)
+    remote = out.get("remote")
+    if isinstance(remote, Mapping) and isinstance(remote.get("cache"), str | Path):
+        out["remote"] = {**remote, "cache": str((folder / Path(remote["cache"]).expanduser()).resolve())}
     parts = out.get("parts")
     if isinstance(parts, Mapping):
         out["parts"] = {name: _anchored_utility(part, folder) for name, part in parts.items()}

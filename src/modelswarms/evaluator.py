@@ -16,7 +16,9 @@ from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
 from modelswarms.engines.base import Engine, lanes_of
 from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedError
+from modelswarms.experts import ExpertSpace
 from modelswarms.flight import Flight, Scored, Work, score_alone, turn_of
+from modelswarms.opposing import alone, opposing_answers
 from modelswarms.runs import RunFolder
 from modelswarms.scheduling import Job, Outcome, Scheduler
 from modelswarms.scoring import (
@@ -27,7 +29,7 @@ from modelswarms.scoring import (
     value_of,
 )
 from modelswarms.types import Candidate, Evaluation, Example, Score, Split, Utility
-from modelswarms.utilities.abilities import is_concurrent, usage_of, with_constants
+from modelswarms.utilities.abilities import is_concurrent, opponent_of, usage_of, with_answers, with_constants
 
 __all__ = ["ATTEMPTS", "Evaluator"]
 
@@ -71,6 +73,7 @@ class Evaluator:
         self._count = 0
         self._plans: dict[str, Blocks] = {}
         self._constants: dict[str, float] | None = None
+        self._opposing: dict[str, str] = {}
         known = list(known)
         for record in known:
             self._remember(record)
@@ -109,6 +112,23 @@ class Evaluator:
             )
             self._append({"kind": "constants", "name": "utility", "values": values})
         self.utility = with_constants(self.utility, self._constants or {})
+
+    def oppose(self, space: ExpertSpace, splits: Sequence[Split]) -> None:
+        """Gives the utility the answers that it compares with: those that the run keeps, or else new ones."""
+        who = opponent_of(self.utility)
+        if who is None:
+            return
+        known: dict[str, str] = {}
+        for split in splits:
+            if split not in self._opposing:
+                self.prepare(split)
+                answers = opposing_answers(
+                    self.utility, self.engine, alone(space, who), self._examples(split), self._plans[split], self.times
+                )
+                kept = self.run.write_responses([{"prompt": p, "response": text} for p, text in answers.items()])
+                self._append({"kind": "constants", "name": "opponent", "who": who, "split": split, "responses": kept})
+            known |= {r["prompt"]: r["response"] for r in self.run.read_responses(self._opposing[split])}
+        self.utility = with_answers(self.utility, known)
 
     def write_times(self) -> None:
         """Puts what was spent so far into the run's ``timing.json``."""
@@ -287,6 +307,8 @@ class Evaluator:
             self._failures.setdefault((record["candidate"], split), []).append(record)
         elif kind == "constants" and record["name"] == "utility":
             self._constants = record["values"]
+        elif kind == "constants" and record["name"] == "opponent":
+            self._opposing[split] = record["responses"]
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test

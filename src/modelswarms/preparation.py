@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import platform
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from modelswarms.experts import ExpertSpace, find_base, find_experts
 from modelswarms.naming import kind_of
 from modelswarms.types import Example, Utility
 from modelswarms.utilities import load_utility
-from modelswarms.utilities.abilities import Unbounded, abilities_of, loaded
+from modelswarms.utilities.abilities import Unbounded, abilities_of, check_opponent, loaded
 from modelswarms.utilities.combining import combination_of
 from modelswarms.utilities.table import PLACES, models_of
 
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
-MAY_CHANGE = frozenset({"swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test"})
+MAY_CHANGE = frozenset(
+    {"swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test", "utility.remote.base_url"}
+)
 """What a resumed run may have otherwise than it had: how long it goes on, and what is compared at its end."""
 
 _VERSIONED = ("modelswarms", "numpy", "torch", "transformers", "tokenizers")
@@ -88,6 +91,7 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     _check_prompts(utility, data)
     engine = engine if engine is not None else make_engine(config.engine, base)
     space = ExpertSpace.load(found, base=base, combine=config.combine)
+    check_opponent(utility, space.names)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
     return Prepared(config, space, utility, data, engine, fingerprints, base_name)
 
@@ -196,14 +200,14 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
 def current_header(records: Sequence[Mapping[str, Any]]) -> Record:
     """The header with later changes applied."""
     header = next(r for r in records if r["kind"] == "constants" and r["name"] == "run")
-    config = {k: dict(v) if isinstance(v, Mapping) else v for k, v in header["config"].items()}
+    config = copy.deepcopy(dict(header["config"]))
     for record in records:
         if record["kind"] == "constants" and record["name"] == "changed":
             for dotted, value in record["config"].items():
                 *parents, leaf = dotted.split(".")
                 level = config
                 for parent in parents:
-                    level = level[parent]
+                    level = level.setdefault(parent, {})
                 level[leaf] = value
     return {**header, "config": config}
 
@@ -232,6 +236,9 @@ def _portable_utility(utility: Any) -> Any:
         return utility
     places = (*PLACES, *models_of(utility.get("kind")))
     kept = {k: v for k, v in utility.items() if not (k in ("data", "folder") or (k in places and isinstance(v, str)))}
+    remote = kept.pop("remote", None)  # how a service is asked, and how much; only where it is may change an answer
+    if isinstance(remote, Mapping) and remote.get("base_url") is not None:
+        kept["remote"] = {"base_url": remote["base_url"]}
     if isinstance(kept.get("parts"), Mapping):
         kept["parts"] = {name: _portable_utility(part) for name, part in kept["parts"].items()}
     elif "parts" in kept:

@@ -139,6 +139,7 @@ def _complete(
         for record in new:
             run.journal.append(record)
         evaluator.calibrate(swarm.starting_candidates[: len(names)])
+        evaluator.oppose(prepared.space, ("dev", "test") if _tests(prepared) else ("dev",))
         asked = _value_all(swarm, evaluator, watch, "search")
         best = swarm.best
         if best is None:
@@ -148,7 +149,7 @@ def _complete(
             randoms = RandomSearch(len(names), asked, config.seed, freedom=_freedom(config.swarm))
             _value_all(randoms, evaluator, watch, "random_search")
             finalists += [randoms.best] if randoms.best else []
-        if config.test == "best" and prepared.data.test:
+        if _tests(prepared):
             _test(finalists, evaluator, watch)
         with times.measure("export"):
             prepared.space.compose(best.coefficients).save(run.path / "best", prepared.base_name)
@@ -164,6 +165,11 @@ def _complete(
     outcome = RunResult.of(result, run.path)
     watch.finished(outcome)
     return outcome
+
+
+def _tests(prepared: Prepared) -> bool:
+    """Whether there is a test split that is to be touched."""
+    return prepared.config.test == "best" and bool(prepared.data.test)
 
 
 def _report(run: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from judge_server import KEY, JudgeServer
-from modelswarms import ConfigError, DataError, EvaluationError, Example
+from modelswarms import ConfigError, EvaluationError, Example
 from modelswarms.datasets import DataSet
 from modelswarms.remote import RemoteConfig
 from modelswarms.types import Response
@@ -101,7 +101,7 @@ def test_then_it_is_no_rating_and_left_out(fault):
     assert (first[0].value, first[0].parsed, first[0].answer) == (UNRATED, False, None)
     values = [s.value for s in scores]
     assert judge.aggregate(values) == 6.0, "the mean of 2 to 10"
-    with pytest.raises(EvaluationError, match=r"2 of 10 answers .* max_unparsed \(0.1\)"):
+    with pytest.raises(EvaluationError, match=r"2 of 10 answers .*max_unparsed \(0.1\)"):
         judge.aggregate([UNRATED, UNRATED, *values[2:]])
     with pytest.raises(EvaluationError):
         judge.aggregate([UNRATED])

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.config import SearchConfig, settings_from
@@ -18,22 +18,28 @@ from modelswarms.engines import make_engine
 from modelswarms.errors import ConfigError, DataError, ExpertError
 from modelswarms.experts import ExpertSpace, find_experts
 from modelswarms.naming import nearest
+from modelswarms.opposing import opposing_answers
 from modelswarms.preparation import base_of, experts_of
 from modelswarms.reports.intervals import Intervals
 from modelswarms.runs import RunFolder
 from modelswarms.scoring import CountingModel, StageTimes, parts_of, plan_of, score_blocks, value_of
 from modelswarms.types import Array, Example, Score, Split, Utility
 from modelswarms.utilities import load_utility
-from modelswarms.utilities.abilities import loaded, opened, with_constants
+from modelswarms.utilities.abilities import (
+    BASE,
+    check_opponent,
+    loaded,
+    opened,
+    opponent_of,
+    with_answers,
+    with_constants,
+)
 from modelswarms.utilities.combining import combination_of
 
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
 
 __all__ = ["BASE", "Measured", "evaluate"]
-
-BASE: Final = "base"
-"""What the base model without any expert is called."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,10 @@ def evaluate(
     folders = _folders(wanted, settings)
     utility, data = load_utility(settings.utility, Path.cwd())
     examples = _examples(data, split)
-    space = _space(folders, base, settings)
+    check_opponent(utility, [name for name, _ in experts_of(settings)])
+    who = opponent_of(utility)
+    opposing = [] if who is None else _folders([who], settings)
+    space = _space([*folders, *opposing], base, settings)
     engine = engine if engine is not None else make_engine(settings.engine, base)
     weights = [_alone(space, folder) for folder in folders]
     measured: list[Measured] = []
@@ -120,6 +129,9 @@ def evaluate(
         if needs_constants(utility):
             constants = _constants(run) or measured_constants(utility, engine, examples, blocks, weights, StageTimes())
             utility = with_constants(utility, constants)
+        for folder in opposing:
+            answers = opposing_answers(utility, engine, _alone(space, folder), examples, blocks, StageTimes())
+            utility = with_answers(utility, answers)
         exam = _Exam(engine, utility, data, split, blocks)
         for given, coefficients in zip(wanted, weights, strict=True):
             found = exam.of(str(given), coefficients)

@@ -22,7 +22,7 @@ def known_scores(record: Record) -> list[float]:
 
 
 def known_in_both(one: Record, other: Record) -> tuple[list[float], list[float]]:
-    """Two evaluations' scores of the examples that count in both. Raises ValueError where they are not the same ones."""
+    """Two evaluations' scores of the examples that count in both. Raises ValueError where these are others."""
     out = left_out(one, other)
     pairs = [pair for i, pair in enumerate(zip(one["scores"], other["scores"], strict=True)) if i not in out]
     return [first for first, _ in pairs], [second for _, second in pairs]

@@ -129,6 +129,15 @@ class RunFolder:
             replace_file(path, content)
         return name
 
+    def read_responses(self, name: str) -> list[dict[str, Any]]:
+        """The full texts that :meth:`write_responses` kept under a name. Raises RunError where they are gone."""
+        path = self.path / RESPONSES / f"{name}.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: cannot be read ({error}); restore it from a copy.") from error
+        return list(found)
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Holds the lock; the system frees it when the process ends, however it ends."""

@@ -12,19 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from modelswarms.datasets import DataSet
+from modelswarms.errors import ConfigError
+from modelswarms.naming import nearest
 from modelswarms.types import Example, Model, Utility
 from modelswarms.utilities.function import OwnUtility
 
 __all__ = [
+    "BASE",
     "Calibrated",
     "Concurrent",
     "Demanding",
     "Loaded",
     "Metered",
     "Opened",
+    "Opposed",
     "Parted",
     "Particular",
     "Sourced",
@@ -32,12 +36,18 @@ __all__ = [
     "abilities_of",
     "is_concurrent",
     "loaded",
+    "check_opponent",
+    "opponent_of",
     "opened",
     "parts_from",
     "usage_of",
     "value_from",
+    "with_answers",
     "with_constants",
 ]
+
+BASE: Final = "base"
+"""What the base alone is called where an expert's name could stand."""
 
 
 @runtime_checkable
@@ -147,6 +157,24 @@ class Unbounded(Protocol):
 
 
 @runtime_checkable
+class Opposed(Protocol):
+    """Compares with another model's answers, which are given once, before the first evaluation, and kept in the run."""
+
+    @property
+    def opponent(self) -> str | None:
+        """Whose answers are needed: ``base``, or the name of a starting expert; None where they are there."""
+        ...
+
+    def answered_by(self, examples: Sequence[Example], model: Model) -> dict[str, str]:
+        """What a model answers, by prompt; called with one block of the plan at a time."""
+        ...
+
+    def with_answers(self, answers: Mapping[str, str]) -> Utility:
+        """The utility that compares with these answers; it shares what :meth:`Opened.open` made."""
+        ...
+
+
+@runtime_checkable
 class Opened(Protocol):
     """Holds something while it is used: a connection, a cache, a ledger."""
 
@@ -215,6 +243,28 @@ def loaded(utility: Utility) -> None:
     able = abilities_of(utility)
     if isinstance(able, Loaded):
         able.load()
+
+
+def opponent_of(utility: Utility) -> str | None:
+    """Whose answers a utility still needs: ``base``, or an expert's name; None where it needs none."""
+    able = abilities_of(utility)
+    return able.opponent if isinstance(able, Opposed) else None
+
+
+def check_opponent(utility: Utility, experts: Sequence[str]) -> None:
+    """Raises ConfigError where a utility compares with an expert that there is not."""
+    who = opponent_of(utility)
+    if who is not None and who not in (BASE, *experts):
+        raise ConfigError(f"utility.against: unknown expert {who!r}; {nearest(who, ['reference', BASE, *experts])}")
+
+
+def with_answers(utility: Utility, answers: Mapping[str, str]) -> Utility:
+    """A utility with the answers that it compares with; one that compares with none stays as it is."""
+    able = abilities_of(utility)
+    if not isinstance(able, Opposed):
+        return utility
+    ready = able.with_answers(answers)
+    return replace(utility, utility=ready) if isinstance(utility, OwnUtility) else ready
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from modelswarms.utilities.abilities import (
     Unbounded,
     abilities_of,
     loaded,
+    opponent_of,
     parts_from,
     usage_of,
     value_from,
@@ -89,6 +90,13 @@ class MultiTask:
                 )
         if not 0 <= self.zero_counts_as <= 1:
             raise ConfigError(f"utility.zero_counts_as: {self.zero_counts_as} is not allowed; give a share, 0 to 1.")
+        for part in parts:
+            who = opponent_of(part.utility)
+            if who is not None:
+                raise ConfigError(
+                    f"utility.parts: {part.name} compares with the answers of {who}, which only a utility of its own can; "
+                    "give against: reference, or mode: rating."
+                )
         weights = self._weights(names)
         combination = Combination(self.combine, ranges, weights, self.zero_counts_as, self.optimise)
         return Joined(tuple(parts), combination)

@@ -11,6 +11,7 @@ from modelswarms.datasets import DataSet, data_folder, guarded, read_dataset
 from modelswarms.datasets.source import source_of
 from modelswarms.errors import ConfigError, DataError
 from modelswarms.naming import nearest
+from modelswarms.remote import refuse_secrets
 from modelswarms.settings import build, key_names
 from modelswarms.types import Utility
 from modelswarms.utilities.abilities import Demanding, Particular, Sourced, abilities_of
@@ -127,6 +128,7 @@ class _Called:
     @classmethod
     def by(cls, spec: str | Keys, folder: Path) -> _Called:
         spec = _as_keys(spec)
+        refuse_secrets(spec)
         word = _checked(spec)
         named = NAMED.get(word)
         folder = Path(spec.get("folder") or folder)
