@@ -94,8 +94,8 @@ class MultiTask:
             who = opponent_of(part.utility)
             if who is not None:
                 raise ConfigError(
-                    f"utility.parts: {part.name} compares with the answers of {who}, which only a utility of its own can; "
-                    "give against: reference, or mode: rating."
+                    f"utility.parts: {part.name} compares with the answers of {who}, which a part cannot; give "
+                    "against: reference, or mode: rating."
                 )
         weights = self._weights(names)
         combination = Combination(self.combine, ranges, weights, self.zero_counts_as, self.optimise)

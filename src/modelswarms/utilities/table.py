@@ -36,12 +36,12 @@ KINDS: Final[Mapping[str, type]] = {
     "exact_match": ExactMatch,
     "function": OwnFunction,
     "lm_eval": LmEval,
+    "judge": Judge,
     "multi_task": MultiTask,
     "multiple_choice": MultipleChoice,
     "perplexity": Perplexity,
     "reward_model": RewardModel,
     "toxicity": Toxicity,
-    "judge": Judge,
 }
 """By kind, a frozen dataclass whose fields are the kind's keys: a utility, or one that makes it (:class:`Maker`)."""
 
