@@ -26,11 +26,13 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No GPU, no network, nothing kept: as the table describes it, wherever the tests run."""
+    """No GPU, no network, no keys, nothing kept: as the table describes it, wherever the tests run."""
     import datasets
     import huggingface_hub.constants
     import torch
 
+    for name in ("OPENAI_API_KEY", "PERSPECTIVE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("datasets"))

@@ -162,12 +162,14 @@ def _of_docstring(text: str) -> dict[str, str]:
 def _example(listed: Listed, given: Mapping[str, Any]) -> str:
     """A configuration's ``utility``: as short as it can be, then with a key of its own."""
     cls = KINDS[listed.kind]
-    if listed.name != listed.kind and listed.data_state != "your own":
+    missing = {
+        field.name: yaml.safe_load(field.metadata["write"])
+        for field in fields(cls)
+        if field.name in key_names(cls) and "write" in field.metadata and field.name not in given
+    }
+    if listed.name != listed.kind and listed.data_state != "your own" and not missing:
         return f"utility: {listed.name}\n"
-    keys: dict[str, Any] = {"kind": listed.name}
-    for field in fields(cls):
-        if field.name in key_names(cls) and "write" in field.metadata and field.name not in given:
-            keys[field.name] = yaml.safe_load(field.metadata["write"])
+    keys: dict[str, Any] = {"kind": listed.name, **missing}
     if listed.data_state == "your own":
         keys["data"] = "my.json"
     return yaml.safe_dump({"utility": keys}, sort_keys=False, allow_unicode=True)

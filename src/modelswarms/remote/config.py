@@ -110,8 +110,8 @@ def refuse_secrets(keys: Mapping[str, Any], prefix: str = "utility.") -> None:
             refuse_secrets(value, f"{prefix}{name}.")
         elif _SECRET.fullmatch(str(name).lower()) and value is not None:
             raise ConfigError(
-                f"{prefix}{name}: keys do not belong in a configuration, which a run keeps; export it, and name "
-                "the environment variable in remote.api_key_env."
+                f"{prefix}{name}: keys do not belong in a configuration, which a run keeps; leave it out, and give the "
+                "name of the environment variable that holds it as remote.api_key_env."
             )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
@@ -57,7 +57,7 @@ class Judge(Prompting):
     """
 
     chat: bool = True
-    model: str = required("the judge's, as its service calls it")
+    model: str = required("gpt-4o-mini")
     mode: Literal["rating", "pairwise"] = "rating"
     against: str = "reference"
     judge_template: str | None = None
@@ -69,6 +69,8 @@ class Judge(Prompting):
     name: str = internal("judge")
     answers: Mapping[str, str] | None = internal(None)
     waiting: Waiting | None = internal(None)
+
+    needs: ClassVar[tuple[str, ...]] = ("a chat model on a server, its key, and the extra judge",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
