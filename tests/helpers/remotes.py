@@ -31,7 +31,7 @@ def remote_to(
 ) -> tuple[Remote, Chat]:
     """A remote, and the chat that makes its questions."""
     address = server if isinstance(server, str) else server.address
-    config = RemoteConfig(**{"base_url": address, "timeout": 0.5, **keys})
+    config = RemoteConfig(**{"base_url": address, "timeout": 10.0, **keys})
     waiting = (patient or Patient()).waiting
     chat = Chat("judge-1", config, key, {"temperature": 0.0, "max_tokens": 64}, waiting)
     return Remote(chat, config, key, waiting), chat

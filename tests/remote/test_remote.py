@@ -50,7 +50,7 @@ def test_answers_come_in_the_order_of_the_questions_and_each_is_asked_once():
 def test_after_a_fault_the_answer_is_asked_for_again(fault):
     patient = Patient()
     with JudgeServer(faults=[None, fault, fault]) as server:
-        remote, chat = remote_to(server, patient, concurrency=1, timeout=0.3)
+        remote, chat = remote_to(server, patient, concurrency=1, timeout=0.5 if fault == "hang" else 10.0)
         with closing(remote):
             assert asked(remote, chat, "one", "two") == [right("one"), right("two")]
         usage = remote.usage()

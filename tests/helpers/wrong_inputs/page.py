@@ -31,9 +31,9 @@ last line says what happened, and how to go on:
   counts it.
 - When all evaluations of an iteration fail, the run ends with code 3. Mend the cause and resume: what failed since
   the last success is tried again, and the result is the one that the run would have had.
-- A service on the network (a judge, Perspective) that is busy or broken is waited for; where a key or an address is wrong, a limit
-  on requests or tokens is reached, or nothing answers any more, the run ends with code 3. What was answered is kept:
-  [judges.md](judges.md).
+- A service on the network (a judge, Perspective) that is busy or broken is waited for; where a key or an address is
+  wrong, a limit on requests or tokens is reached, or nothing answers any more, the run ends with code 3. What was
+  answered is kept: [judges.md](judges.md).
 - A full disk ends the run with code 3. Make room and resume.
 - Interrupted, killed, or without power: resume. A line that was half written is cut off, and the journal becomes the
   same, to the byte, as if nothing had happened.
