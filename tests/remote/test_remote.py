@@ -336,3 +336,26 @@ def test_whole_runs_share_a_cache_at_the_same_time(tmp_path):
             thread.join()
     assert list(results.values()) == [[right(text) for text in CALLS]] * 4
     assert not list(Path(tmp_path, "shared").rglob("*.partial"))
+
+
+def test_threads_share_limits_connections_and_answers(tmp_path):
+    """Sixteen threads ask the same questions of one client, each in an order of its own."""
+    results: list[list[str]] = []
+    with JudgeServer(delay=lambda asked: 0.01) as server:
+        remote, chat = remote_to(server, concurrency=4)
+        remote.open(tmp_path)
+
+        def ask(shift: int) -> None:
+            texts = CALLS[shift:] + CALLS[:shift]
+            results.append(sorted(asked(remote, chat, *texts)))
+
+        threads = [threading.Thread(target=ask, args=(k % len(CALLS),)) for k in range(16)]
+        with closing(remote):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    assert results == [sorted(right(text) for text in CALLS)] * 16
+    assert server.requests == len(CALLS)
+    assert server.most_at_once <= 4
+    assert remote.usage()["cached"] == 15 * len(CALLS)

@@ -8,6 +8,7 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class Cache:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("%s: cannot be used (%s); it is asked again", path, error)
+            with suppress(OSError):
+                path.unlink()
             return None
         return answer
 

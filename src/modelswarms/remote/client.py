@@ -32,7 +32,7 @@ IN_A_ROW: Final = 4
 
 
 class Remote:
-    """Asks a service; everything it says, writes and raises is without the key.
+    """Asks a service; everything it says, writes and raises is without the key. Several threads may ask at once.
 
     Args:
         service: what is asked.
@@ -56,6 +56,8 @@ class Remote:
         self._loop = Loop()
         self._not_before = 0.0
         self._answered, self._given_up = False, 0
+        self._places = asyncio.Semaphore(config.concurrency)
+        self._under_way: dict[str, asyncio.Event] = {}
 
     def open(self, folder: Path) -> None:
         """Keeps answers and ledger in a run's folder, and goes on from what is there. Called before the first ask."""
@@ -68,6 +70,7 @@ class Remote:
         """Ends connections and thread; a later ask begins anew."""
         self._loop.close(self._service.close)
         self._ledger.close()
+        self._places = asyncio.Semaphore(self._config.concurrency)  # the old one belongs to the loop that is gone
 
     def usage(self) -> dict[str, float]:
         """Totals of the run so far: see :data:`~modelswarms.remote.ledger.COUNTS`, and ``cost``."""
@@ -80,42 +83,58 @@ class Remote:
             EvaluationError: a question was given up; the message says why. What was answered meanwhile is kept.
             SearchFailedError: a limit is used up, or the service cannot be used until something is mended.
         """
-        found = {address_of(question): self._cache.get(question) for question in questions}
-        missing = {
-            address: question
-            for question in questions
-            if found[address := address_of(question)] is None  # the first of equal ones stands for all
+        return self._loop.run(self._ask(questions))
+
+    async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """All that changes is changed in the loop's thread, whichever thread asks."""
+        known = {address_of(question): self._cache.get(question) for question in questions}
+        missing = {  # the first of equal ones stands for all
+            address: question for question in questions if known[address := address_of(question)] is None
         }
         if len(questions) > len(missing):
             self._ledger.add(cached=len(questions) - len(missing))
         try:
             if missing:
-                answers = self._loop.run(self._ask_all(list(missing.values())))
-                found.update(zip(missing, answers, strict=True))
+                await self._service.open()
+                known |= await self._ask_all(missing)
         finally:
             self._ledger.settle()
-        return [_restored(found[address_of(question)]) for question in questions]
+        return [_restored(known[address_of(question)]) for question in questions]
 
-    async def _ask_all(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
-        """Answers in order. At the first that is given up no more are begun; those under way are seen through."""
-        answers: list[dict[str, Any] | None] = [None] * len(questions)
+    async def _ask_all(self, questions: Mapping[str, Question]) -> dict[str, dict[str, Any]]:
+        """Answers by address. At the first that is given up no more are begun; those under way are seen through."""
+        answers: dict[str, dict[str, Any]] = {}
         failures: list[ModelswarmsError] = []
-        places = iter(range(len(questions)))
+        waiting = iter(questions.items())
 
         async def work() -> None:
-            for place in places:
+            for address, question in waiting:
                 try:
-                    answers[place] = await self._answer(questions[place], failures)
+                    answers[address] = await self._alone(address, question, failures)
                 except (EvaluationError, SearchFailedError) as error:
                     failures.append(error)
                 if failures:
                     return
 
-        await self._service.open()
         await asyncio.gather(*(work() for _ in range(min(self._config.concurrency, len(questions)))))
         if failures:
             raise next((error for error in failures if isinstance(error, SearchFailedError)), failures[0])
-        return [answer for answer in answers if answer is not None]
+        return answers
+
+    async def _alone(self, address: str, question: Question, failures: Sequence[ModelswarmsError]) -> dict[str, Any]:
+        """An answer to what nobody else is asking at this moment; else theirs, or where they got none, one's own."""
+        while (other := self._under_way.get(address)) is not None:
+            await other.wait()
+        kept = self._cache.get(question)  # it may have been answered since the asking began
+        if kept is not None:
+            self._ledger.add(cached=1)
+            return kept
+        self._under_way[address] = asyncio.Event()
+        try:
+            async with self._places:
+                return await self._answer(question, failures)
+        finally:
+            self._under_way.pop(address).set()
 
     async def _answer(self, question: Question, failures: Sequence[ModelswarmsError]) -> dict[str, Any]:
         """Tries until there is an answer, and keeps it; ``failures`` are those of the others."""

@@ -14,18 +14,20 @@ T = TypeVar("T")
 
 
 class Loop:
-    """Runs coroutines one after the other; connections stay open between them. Started by the first."""
+    """Runs what any thread gives it; connections stay open in between. Started by the first."""
 
     def __init__(self) -> None:
+        self._starting = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result. An interrupt cancels it and waits until it has ended."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="remote", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="remote", daemon=True)
+                self._thread.start()
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()

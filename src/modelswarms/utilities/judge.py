@@ -106,6 +106,11 @@ class Judge(Prompting):
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
+    def concurrent(self) -> bool:
+        """Some answers may be generated while others are judged."""
+        return True
+
+    @property
     def opponent(self) -> str | None:
         """Whose answers have to be known before anything is scored; None where the data has them."""
         needed = self.mode == "pairwise" and self.against != "reference" and self.answers is None
