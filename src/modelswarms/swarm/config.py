@@ -13,6 +13,7 @@ __all__ = ["PRESETS", "SwarmConfig", "preset"]
 
 StartingVelocity = Literal["random", "zero", "best"]
 PopulateBy = Literal["interpolation", "sums", "subsets"]
+Motion = Literal["bare_bones", "velocity"]
 DrawsPer = Literal["particle", "coefficient"]
 Rules = Literal["fixed", "original"]
 
@@ -22,18 +23,24 @@ class SwarmConfig:
     """Hyperparameters and switches of the swarm (Feng et al. 2024, arXiv 2410.11163).
 
     Attributes:
-        particles: number of particles N to fill up to; all experts start, however many they are.
+        particles: number of particles N to fill up to; all experts start, however many they are. In bare bones the
+            best N go on from there.
         populate: whether pairs of experts are added until there are ``particles``.
         populate_by: an ``interpolation`` of two experts as published, ``sums`` of two experts' changes, or sums of
             random ``subsets`` of two experts up to half of them and one more.
         include_base: the base model is one more starting particle, and its weight (1 minus the sum) is free.
+        motion: ``velocity`` moves as published, by eq. (1) and (2). ``bare_bones`` has no velocity: new positions are
+            drawn around the mean of the leaders, in every coefficient as widely as they differ there (after Kennedy
+            2003, "Bare bones particle swarms"); the keys from ``starting_velocity`` to ``minimum_step_length`` and the
+            restarts, without effect then, are those of ``velocity``.
+        leaders: how many of the best personal bests lead; None is half of the particles in bare bones, and the global
+            best alone with velocity, as published. A mean of several owes less to luck on the dev set.
+        spread: in bare bones, the variance of new positions as a multiple of the leaders' own.
         starting_velocity: towards a ``random`` other particle, ``zero``, or towards the ``best`` one.
         inertia, cognitive_coeff, social_coeff, repel_coeff: the weights of eq. (1).
         weight_randomness: whether each weight is multiplied by a uniform draw, a new one each time.
         draws_per: one draw a ``particle``, as published, or one a ``coefficient`` as is usual in particle swarms:
             then a particle may follow its bests in some experts and not in others, and its sum is free.
-        leaders: the social term leads to the mean of so many best personal bests; 1 is the global best, as published.
-            A mean of several owes less to luck on the dev set.
         repel: whether the global worst repels.
         step_length, step_length_factor, minimum_step_length: step of eq. (2), its decay and its floor.
         patience: iterations without a better global best after which the search ends.
@@ -52,6 +59,9 @@ class SwarmConfig:
     populate: bool = True
     populate_by: PopulateBy = "subsets"
     include_base: bool = True
+    motion: Motion = "bare_bones"
+    leaders: int | None = None
+    spread: float = 1.5
     starting_velocity: StartingVelocity = "random"
     inertia: float = 0.2
     cognitive_coeff: float = 0.3
@@ -59,7 +69,6 @@ class SwarmConfig:
     repel_coeff: float = 0.05
     weight_randomness: bool = True
     draws_per: DrawsPer = "coefficient"
-    leaders: int = 3
     repel: bool = True
     step_length: float = 1.0
     step_length_factor: float = 0.95
@@ -73,7 +82,7 @@ class SwarmConfig:
     rules: Rules = "fixed"
 
     def __post_init__(self) -> None:
-        for key in ("particles", "leaders", "patience", "restart_patience"):
+        for key in ("particles", "patience", "restart_patience", *(("leaders",) if self.leaders is not None else ())):
             self._whole(key, least=1)
         self._whole("max_iterations", least=0)
         for key in (
@@ -86,6 +95,7 @@ class SwarmConfig:
             self._check(key, isinstance(getattr(self, key), bool), "true or false")
         for key, choices in (
             ("populate_by", PopulateBy),
+            ("motion", Motion),
             ("draws_per", DrawsPer),
             ("starting_velocity", StartingVelocity),
             ("rules", Rules),
@@ -104,11 +114,12 @@ class SwarmConfig:
             "minimum_step_length",
         ):
             self._number(key, 0.0, _LARGE, "a number of at least 0")
+        self._number("spread", _TINY, _LARGE, "a number above 0")
         self._number("step_length", _TINY, _LARGE, "a number above 0")
         self._number("step_length_factor", _TINY, 1.0, "a number above 0 and at most 1")
         for key in ("dropout_k", "dropout_n"):
             self._number(key, 0.0, 1.0 - 2**-53, "a probability of at least 0 and below 1")
-        if not any(self.coefficients):
+        if self.motion == "velocity" and not any(self.coefficients):
             raise ConfigError(
                 "swarm.inertia, swarm.cognitive_coeff, swarm.social_coeff and swarm.repel_coeff are all 0 "
                 "(or repel is off): nothing would move; give one of them a value above 0."
@@ -125,9 +136,16 @@ class SwarmConfig:
         )
 
     @property
+    def leader_count(self) -> int:
+        """How many personal bests lead."""
+        if self.leaders is not None:
+            return self.leaders
+        return max(2, self.particles // 2) if self.motion == "bare_bones" else 1
+
+    @property
     def free_sum(self) -> bool:
         """Whether a particle's coefficients may sum to something other than 1."""
-        if self.include_base or (self.weight_randomness and self.draws_per == "coefficient"):
+        if self.include_base or self.motion == "bare_bones" or (self.weight_randomness and self.draws_per == "coefficient"):
             return True
         return self.populate and self.populate_by != "interpolation"
 
@@ -156,10 +174,13 @@ _LARGE: Final = 1e12
 PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
     {
         "default": SwarmConfig(),
-        "paper": SwarmConfig(populate_by="interpolation", include_base=False, draws_per="particle", leaders=1),
+        "paper": SwarmConfig(
+            populate_by="interpolation", include_base=False, motion="velocity", draws_per="particle", leaders=1
+        ),
         "original": SwarmConfig(
             populate_by="interpolation",
             include_base=False,
+            motion="velocity",
             draws_per="particle",
             leaders=1,
             inertia=0.4,
@@ -172,6 +193,7 @@ PRESETS: Final[Mapping[str, SwarmConfig]] = MappingProxyType(
         "light": SwarmConfig(
             populate=False,
             include_base=False,
+            motion="velocity",
             draws_per="particle",
             leaders=1,
             dropout_k=0.5,

@@ -15,7 +15,7 @@ from modelswarms.swarm.config import SwarmConfig
 from modelswarms.swarm.draws import Draws, draws
 from modelswarms.swarm.populate import starting_positions, starting_velocities
 from modelswarms.swarm.state import Extreme, SwarmState
-from modelswarms.swarm.update import absorb, step
+from modelswarms.swarm.update import absorb, moving, step
 from modelswarms.types import Array, Candidate, Evaluation
 
 __all__ = ["Swarm"]
@@ -221,6 +221,7 @@ class Swarm:
             global_worst=None,
             unimproved=0,
             step_length=self.config.step_length,
+            centre=np.full((self.groups, self.n_experts), np.nan),
         )
 
     def _open_next(self) -> None:
@@ -239,8 +240,9 @@ class Swarm:
             self._absorb()
 
     def _draws(self, iteration: int, particles: int) -> Draws:
-        width = self.n_experts if self.config.draws_per == "coefficient" else 1
-        return draws(self.seed, iteration, particles, width)
+        if self.config.motion == "bare_bones":
+            return draws(self.seed, iteration, particles, normal=(self.groups, self.n_experts))
+        return draws(self.seed, iteration, particles, self.n_experts if self.config.draws_per == "coefficient" else 1)
 
     def _close(self) -> None:
         valued = any(number is not None for number in self._told.values())
@@ -261,10 +263,11 @@ class Swarm:
         self._phase = "closed"
 
     def _candidates(self) -> list[Candidate]:
-        """Who is evaluated in this iteration: neither dropped nor lost."""
+        """Who is evaluated in this iteration: neither at rest nor dropped nor lost."""
         state = self._state
         wanted = np.asarray(np.isfinite(state.position).all(axis=(1, 2)))
         if state.iteration > 0:
+            wanted &= moving(state, self.config)
             drawn = self._draws(state.iteration, len(wanted))
             skipped = drawn.iteration_dropout < self.config.dropout_k
             wanted &= ~(skipped | (drawn.particle_dropout < self.config.dropout_n))

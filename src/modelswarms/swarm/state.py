@@ -47,6 +47,7 @@ class SwarmState:
         global_best, global_worst: None until something has a value.
         unimproved: iterations since the global best improved.
         step_length: of the next step.
+        centre: (G, n), around which the last positions were drawn in bare bones; NaN before, and with velocity.
     """
 
     iteration: int
@@ -59,6 +60,7 @@ class SwarmState:
     global_worst: Extreme | None
     unimproved: int
     step_length: float
+    centre: Array
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -79,6 +81,7 @@ class SwarmState:
             "personal_best",
             "personal_best_value",
             "stale",
+            "centre",
         )
         extremes = ("global_best", "global_worst")
         values: dict[str, Any] = dict(data)

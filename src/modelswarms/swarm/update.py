@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +14,16 @@ from modelswarms.swarm.draws import Draws
 from modelswarms.swarm.state import Extreme, SwarmState
 from modelswarms.types import Array
 
-__all__ = ["absorb", "restart_stale", "step", "velocity"]
+__all__ = ["absorb", "moving", "restart_stale", "sampled", "step", "velocity"]
+
+LEAST_SPREAD: Final = 0.02
+"""Of the mean variance over all coefficients, added to each: none is settled for good because the leaders agree."""
 
 
 def step(state: SwarmState, draws: Draws, config: SwarmConfig) -> SwarmState:
-    """The next positions, Feng et al. 2024, eq. (2)."""
+    """The next positions: Feng et al. 2024, eq. (2), or drawn in bare bones."""
+    if config.motion == "bare_bones":
+        return sampled(state, draws, config)
     state = restart_stale(state, config)
     with np.errstate(over="ignore", invalid="ignore"):  # a position that is not finite is a failed candidate
         v = velocity(state, draws, config)
@@ -58,14 +65,60 @@ def velocity(state: SwarmState, draws: Draws, config: SwarmConfig) -> Array:
     return mixed
 
 
+def sampled(state: SwarmState, draws: Draws, config: SwarmConfig) -> SwarmState:
+    """Positions drawn around the leaders, in every coefficient as widely as they differ there.
+
+    After Kennedy 2003 ("Bare bones particle swarms", IEEE SIS), who draws each coefficient from a normal distribution
+    between two bests, as wide as their distance. Here many bests lead: the centre is their mean, better ones
+    counting for more (logarithmic weights, as in CMA-ES: Hansen 2016, arXiv 1604.00772, eq. (49)), which averages
+    out what a best owes to luck on the dev set. Their spread is measured from half-way between this centre and the
+    last one, so that it grows along the way that the swarm is going.
+    """
+    if state.global_best is None or draws.normals is None:
+        raise ValueError("no particle has a value yet, so there is nothing to draw positions around")
+    leaders = state.personal_best[_ranked(state)[: config.leader_count]]
+    rank = [math.log(len(leaders) + 0.5) - math.log(k) for k in range(1, len(leaders) + 1)]
+    weight = (np.asarray(rank) / math.fsum(rank))[:, None, None]
+    centre = (weight * leaders).sum(axis=0)
+    before = np.where(np.isnan(state.centre), centre, state.centre)
+    variance = (weight * (leaders - (before + centre) / 2) ** 2).sum(axis=0)
+    variance = config.spread * (variance + LEAST_SPREAD * variance.mean(axis=-1, keepdims=True))
+    going = moving(state, config)[:, None, None]
+    position = np.where(going, centre + np.sqrt(variance) * draws.normals, state.position)
+    return replace(
+        state,
+        iteration=state.iteration + 1,
+        velocity=position - state.position,
+        position=position,
+        centre=centre,
+    )
+
+
+def moving(state: SwarmState, config: SwarmConfig) -> npt.NDArray[np.bool_]:
+    """(N,), which particles move: all of them, or in bare bones the best where more have started than are wanted.
+
+    Once the starting particles are valued it is always the same ones.
+    """
+    moving = np.ones(len(state.position), bool)
+    if config.motion == "bare_bones":
+        order = np.argsort(-state.personal_best_value, kind="stable")  # those without a value are last
+        moving[order[config.particles :]] = False
+    return moving
+
+
+def _ranked(state: SwarmState) -> npt.NDArray[np.int_]:
+    """Particles by personal best, the best first; ties go to the lower index, and those without a value are left out."""
+    valued = np.flatnonzero(~np.isnan(state.personal_best_value))
+    ranked: npt.NDArray[np.int_] = valued[np.argsort(-state.personal_best_value[valued], kind="stable")]
+    return ranked
+
+
 def _leading(state: SwarmState, config: SwarmConfig) -> Array:
     """Where the social term leads: the mean of the best personal bests, or the global best alone."""
     assert state.global_best is not None
-    if config.leaders == 1:
+    if config.leader_count == 1:
         return state.global_best.position
-    valued = np.flatnonzero(~np.isnan(state.personal_best_value))
-    order = valued[np.argsort(-state.personal_best_value[valued], kind="stable")]  # ties: the lower index
-    mean: Array = state.personal_best[order[: config.leaders]].mean(axis=0)
+    mean: Array = state.personal_best[_ranked(state)[: config.leader_count]].mean(axis=0)
     return mean
 
 
