@@ -162,11 +162,10 @@ def main() -> None:
             ground = ground_of(name, seed, options, cache)
             for method in options.methods:
                 found[method][str(seed)] = run(ground, METHODS[method](ground.n, seed))
+                figures.setdefault(name, {}).setdefault(method, {}).update(found[method])
             log.info("%s, seed %d", name, seed)
-        for method, seeds in found.items():
-            figures.setdefault(name, {}).setdefault(method, {}).update(seeds)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(figures, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(figures, separators=(",", ":")) + "\n", encoding="utf-8")
         sys.stdout.write(_table(name, {m: f for m, f in figures[name].items() if m in METHODS}) + "\n\n")
         sys.stdout.flush()
 
