@@ -16,7 +16,9 @@ class WeightSpaceSwarm:
 
     def __init__(self, experts: list[list[np.ndarray]], config: SwarmConfig, seed: int) -> None:
         self.config, self.seed, self.iteration = config, seed, 0
-        self.width = len(experts) if config.draws_per == "coefficient" else 1
+        self.bare = config.motion == "bare_bones"
+        self.width = len(experts) if config.draws_per == "coefficient" and not self.bare else 1
+        self.centre = None
         self.x = [[t.copy() for t in expert] for expert in experts]
         if config.include_base:
             self.x.append([np.zeros_like(t) for t in experts[0]])
@@ -66,7 +68,7 @@ class WeightSpaceSwarm:
             self.x.append([np.sum([experts[m][k] for m in members], axis=0) for k in range(len(experts[0]))])
 
     def _leader(self, k: int) -> np.ndarray:
-        if self.config.leaders == 1:
+        if self.config.leaders in (1, None):
             return self.g[1][k]
         ranked = sorted((p for p in self.p if p is not None), key=lambda p: -p[0])[: self.config.leaders]
         return sum(p[1][k] for p in ranked) / len(ranked)
@@ -77,7 +79,16 @@ class WeightSpaceSwarm:
         d = draws(self.seed, self.iteration, len(self.x), self.width)
         if d.iteration_dropout < self.config.dropout_k:
             return []
-        return [i for i in range(len(self.x)) if d.particle_dropout[i] >= self.config.dropout_n]
+        return [i for i in self._moving() if d.particle_dropout[i] >= self.config.dropout_n]
+
+    def _moving(self) -> list[int]:
+        """In bare bones the best of those that started; particles without a value are the last."""
+        if not self.bare:
+            return list(range(len(self.x)))
+        valued = [i for i in range(len(self.x)) if self.p[i] is not None]
+        others = [i for i in range(len(self.x)) if self.p[i] is None]
+        order = sorted(valued, key=lambda i: -self.p[i][0]) + others
+        return sorted(order[: self.config.particles])
 
     def told(self, values: dict[int, float]) -> None:
         """Values of this iteration; a particle that failed has none."""
@@ -107,8 +118,36 @@ class WeightSpaceSwarm:
             return True
         return self.iteration >= self.config.max_iterations
 
+    def _sample(self) -> None:
+        """Bare bones, one weight after the other; experts are the unit vectors."""
+        cfg, n = self.config, len(self.x[0][0])
+        count = cfg.leaders or max(2, cfg.particles // 2)
+        leaders = [p[1][0] for p in sorted((p for p in self.p if p is not None), key=lambda p: -p[0])[:count]]
+        share = [np.log((len(leaders) + 0.5) / (k + 1)) for k in range(len(leaders))]
+        share = [s / sum(share) for s in share]
+        centre = [sum(s * leader[k] for s, leader in zip(share, leaders, strict=True)) for k in range(n)]
+        before = centre if self.centre is None else self.centre
+        variance = []
+        for k in range(n):
+            middle = (centre[k] + before[k]) / 2
+            variance.append(sum(s * (leader[k] - middle) ** 2 for s, leader in zip(share, leaders, strict=True)))
+        least = 0.02 * sum(variance) / n
+        z = draws(self.seed, self.iteration + 1, len(self.x), normal=(1, n)).normals
+        moving = self._moving()
+        for i in range(len(self.x)):
+            was = self.x[i][0]
+            if i in moving:
+                drawn = [centre[k] + np.sqrt(cfg.spread * (variance[k] + least)) * z[i, 0, k] for k in range(n)]
+                self.x[i] = [np.array(drawn)]
+            self.v[i] = [self.x[i][0] - was]
+        self.centre = centre
+        self.iteration += 1
+
     def move(self) -> None:
         cfg = self.config
+        if self.bare:
+            self._sample()
+            return
         d = draws(self.seed, self.iteration + 1, len(self.x), self.width)
         for i in range(len(self.x)):
             if cfg.restart and self.stale[i] >= cfg.restart_patience and self.p[i] is not None:

@@ -14,7 +14,8 @@ import pytest
 from modelswarms.swarm import PRESETS, Swarm, SwarmConfig
 from weight_space import WeightSpaceSwarm
 
-SHORT = {"particles": 9, "max_iterations": 14, "patience": 6, "restart_patience": 2}
+LIMITS = {"particles": 9, "max_iterations": 14, "patience": 6, "restart_patience": 2}
+SHORT = {**LIMITS, "motion": "velocity"}
 CASES = {
     **{f"preset {name}": replace(config, particles=9, max_iterations=25) for name, config in PRESETS.items()},
     **{
@@ -33,6 +34,11 @@ CASES = {
         for base in (False, True)
     },
     "draws per particle": SwarmConfig(draws_per="particle", **SHORT),
+    "bare bones": SwarmConfig(**LIMITS),
+    "bare bones, three lead": SwarmConfig(leaders=3, spread=0.7, **LIMITS),
+    "bare bones, more experts than particles": SwarmConfig(**{**LIMITS, "particles": 3}),
+    "bare bones, dropouts": SwarmConfig(dropout_k=0.3, dropout_n=0.3, **LIMITS),
+    "bare bones, interpolations": SwarmConfig(populate_by="interpolation", include_base=False, **LIMITS),
     "a leader": SwarmConfig(leaders=1, **SHORT),
     "more leaders than particles": SwarmConfig(leaders=50, **SHORT),
     "draws per coefficient, interpolations": SwarmConfig(populate_by="interpolation", include_base=False, **SHORT),
@@ -53,7 +59,7 @@ CASES = {
 
 
 def experts(count: int, config: SwarmConfig | None = None) -> list[list[np.ndarray]]:
-    if config is not None and config.draws_per == "coefficient":
+    if config is not None and (config.draws_per == "coefficient" or config.motion == "bare_bones"):
         return [[row] for row in np.eye(count)]
     generator = np.random.default_rng(11)
     return [[generator.normal(size=shape) for shape in ((3, 4), (5,), (2, 2, 2))] for _ in range(count)]

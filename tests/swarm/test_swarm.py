@@ -18,7 +18,7 @@ from modelswarms import AskTellError, ConfigError, Evaluation, SearchFailedError
 from modelswarms.swarm import PRESETS, Swarm, SwarmConfig, draws, uniforms
 
 AFFINE = replace(PRESETS["paper"], particles=8, max_iterations=12)
-SLOW = SwarmConfig(particles=8, max_iterations=12, patience=100)
+SLOW = SwarmConfig(particles=8, max_iterations=12, patience=100, motion="velocity")
 
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -167,7 +167,7 @@ def test_a_flat_utility_ends_by_patience():
 
 
 def test_the_originals_patience_and_ties_only_under_its_rules():
-    swarm = Swarm(4, SwarmConfig(particles=5, patience=3, max_iterations=40, rules="original", repel_coeff=0.0))
+    swarm = Swarm(4, replace(PRESETS["original"], particles=5, patience=3, max_iterations=40, repel_coeff=0.0))
     run(swarm, lambda c: 0.5)
     assert (swarm.stopped_by, swarm.iteration) == ("patience", 2)
     assert swarm.best.id == "000-000"
@@ -203,8 +203,69 @@ def test_subsets_are_of_two_up_to_half_and_one_more(seed, n):
         assert starts.sum(axis=0).min() > 0  # nobody is left out
 
 
+@given(st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)
+def test_permuted_experts_are_a_permuted_search(seed):
+    """But for its draws, a bare bones swarm treats every expert alike."""
+    order = [2, 0, 3, 1]
+    values = [0.3, 0.9, 0.1, 0.7, 0.2, 0.5, 0.4]
+    states = []
+    for permuted in (False, True):
+        swarm = Swarm(4, SwarmConfig(particles=7, max_iterations=1), seed)
+        told = dict(zip([c.id for c in swarm.ask()], values, strict=True))
+        state = swarm.state
+        if permuted:
+            flipped = {"position": state.position[..., order], "personal_best": state.personal_best[..., order]}
+            swarm._state = replace(state, **flipped)
+            swarm._batch = swarm._candidates()
+        for name, number in told.items():
+            swarm.tell(name, number)
+        swarm.ask()
+        states.append(swarm.state)
+    plain, permuted = states
+    np.testing.assert_allclose(permuted.centre, plain.centre[..., order])
+    spread = [s.position - s.centre for s in states]
+    np.testing.assert_allclose(
+        spread[1] / draws(seed, 1, 7, normal=(1, 4)).normals,
+        (spread[0] / draws(seed, 1, 7, normal=(1, 4)).normals)[..., order],
+    )
+
+
+def test_bare_bones_finds_an_optimum_that_is_no_mixture():
+    """Weights that sum to 1.3, one of them negative; the published motion does not get there."""
+    target = (0.9, 0.7, -0.3, 0.0)
+    found = {}
+    for name in ("default", "paper"):
+        best = []
+        for seed in range(5):
+            swarm = Swarm(4, replace(PRESETS[name], max_iterations=40, patience=100), seed)
+            run(swarm, lambda c: value(c, target))
+            best.append(-swarm.best_value)
+        found[name] = max(best)
+    assert found["default"] < 0.1 < found["paper"]
+
+
+def test_normal_draws_are_nearly_normal():
+    many = draws(3, 5, 400, normal=(2, 50)).normals
+    assert many.shape == (400, 2, 50)
+    assert abs(many.mean()) < 0.02
+    assert abs(many.std() - 1) < 0.02
+    assert abs((np.abs(many) > 1.96).mean() - 0.05) < 0.005
+    assert not np.array_equal(many, draws(3, 6, 400, normal=(2, 50)).normals)
+
+
+def test_more_experts_than_particles_start_and_the_best_go_on():
+    swarm = Swarm(9, SwarmConfig(particles=4, max_iterations=3))
+    seen = run(swarm, lambda c: value(c, np.eye(9)[3] + np.eye(9)[5]))
+    counts = [sum(c.iteration == k for c in seen) for k in range(4)]
+    assert counts == [10, 4, 4, 4]
+    assert {3, 5} <= {c.particle for c in seen if c.iteration == 1}
+
+
 def test_leaders_pull_to_the_mean_of_the_best_personal_bests():
-    config = SwarmConfig(particles=6, leaders=2, inertia=0, cognitive_coeff=0, repel=False, max_iterations=1)
+    config = SwarmConfig(
+        particles=6, motion="velocity", leaders=2, inertia=0, cognitive_coeff=0, repel=False, max_iterations=1
+    )
     swarm = Swarm(4, config)
     starts = swarm.ask()
     for candidate, value in zip(starts, [0.1, 0.9, 0.9, 0.2, 0.3, 0.9], strict=True):
@@ -261,7 +322,9 @@ def test_bounds_count_as_evaluated_without_becoming_a_best():
 
 
 def test_a_lost_particle_returns_to_its_best(caplog):
-    config = SwarmConfig(particles=3, inertia=1.0, step_length=1e12, step_length_factor=1.0, patience=99)
+    config = SwarmConfig(
+        particles=3, motion="velocity", inertia=1.0, step_length=1e12, step_length_factor=1.0, patience=99
+    )
     swarm = Swarm(3, replace(config, max_iterations=60, restart=False))
     seen = run(swarm, lambda c: float(c.particle == 1 and c.iteration == 0))
     assert all(np.isfinite(c.coefficients).all() for c in seen)
@@ -306,8 +369,13 @@ def test_zero_iterations_value_the_starts_only():
     assert {c.iteration for c in run(swarm)} == {0}
 
 
+SLOW_STEPS = SwarmConfig(
+    particles=6, motion="velocity", step_length=0.4, step_length_factor=0.5, minimum_step_length=0.15
+)
+
+
 def test_the_step_decays_to_its_floor():
-    swarm = Swarm(4, SwarmConfig(particles=6, step_length=0.4, step_length_factor=0.5, minimum_step_length=0.15))
+    swarm = Swarm(4, SLOW_STEPS)
     steps = []
     while batch := swarm.ask():
         steps.append(swarm.state.step_length)
@@ -328,7 +396,7 @@ def test_draws_depend_on_seed_and_iteration_alone():
 
 
 WRONG = [("particles", 0), ("particles", 2.5), ("particles", True), ("populate", 1),
-         ("populate_by", "pairs"), ("draws_per", "row"), ("leaders", 0), ("leaders", 1.5),
+         ("populate_by", "pairs"), ("draws_per", "row"), ("leaders", 0), ("leaders", 1.5), ("motion", "fast"), ("spread", 0), ("spread", math.inf),
          ("include_base", None), ("starting_velocity", "fast"), ("inertia", -0.1), ("cognitive_coeff", math.nan),
          ("social_coeff", math.inf), ("repel_coeff", "0.1"), ("weight_randomness", "yes"), ("repel", 0),
          ("step_length", 0), ("step_length_factor", 1.1), ("step_length_factor", 0), ("minimum_step_length", -1),
@@ -344,7 +412,7 @@ def test_a_wrong_setting_is_named(key, wrong):
 
 def test_all_weights_zero_is_refused():
     with pytest.raises(ConfigError, match="nothing would move"):
-        SwarmConfig(inertia=0, cognitive_coeff=0, social_coeff=0, repel_coeff=0.3, repel=False)
+        SwarmConfig(motion="velocity", inertia=0, cognitive_coeff=0, social_coeff=0, repel_coeff=0.3, repel=False)
 
 
 def test_presets_are_the_published_ones():
@@ -353,6 +421,8 @@ def test_presets_are_the_published_ones():
     assert (paper.step_length_factor, paper.populate_by, paper.include_base) == (0.95, "interpolation", False)
     assert original.coefficients == (0.4, 0.3, 0.3, 0.3)
     assert (original.max_iterations, original.rules, original.minimum_step_length) == (200, "original", 0.1)
+    assert {p.motion for p in (paper, original, light)} == {"velocity"}
+    assert {p.leader_count for p in (paper, original, light)} == {1}
     assert (light.populate, light.dropout_k, light.dropout_n, light.patience, light.max_iterations) == (
         False, 0.5, 0.5, 5, 20)  # fmt: skip
 
