@@ -14,8 +14,8 @@ import pytest
 from modelswarms.swarm import PRESETS, Swarm, SwarmConfig
 from weight_space import WeightSpaceSwarm
 
-LIMITS = {"particles": 9, "max_iterations": 14, "patience": 6, "restart_patience": 2}
-SHORT = {**LIMITS, "motion": "velocity"}
+LIMITS = {"particles": 9, "max_iterations": 14, "patience": 6}
+SHORT = {**LIMITS, "motion": "velocity", "restart_patience": 2}
 CASES = {
     **{f"preset {name}": replace(config, particles=9, max_iterations=25) for name, config in PRESETS.items()},
     **{

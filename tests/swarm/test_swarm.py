@@ -410,6 +410,16 @@ def test_a_wrong_setting_is_named(key, wrong):
         SwarmConfig(**{key: wrong})
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "motion"),
+    [("inertia", 0.5, "bare_bones"), ("restart", False, "bare_bones"), ("step_length", 0.5, "bare_bones"),
+     ("spread", 2.0, "velocity")],
+)  # fmt: skip
+def test_keys_without_effect_are_refused(key, value, motion):
+    with pytest.raises(ConfigError, match=rf"swarm\.{key}: .* no effect with motion: {motion}; set swarm.motion"):
+        SwarmConfig(**{key: value, "motion": motion})
+
+
 def test_all_weights_zero_is_refused():
     with pytest.raises(ConfigError, match="nothing would move"):
         SwarmConfig(motion="velocity", inertia=0, cognitive_coeff=0, social_coeff=0, repel_coeff=0.3, repel=False)

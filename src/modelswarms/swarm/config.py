@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
@@ -31,8 +31,8 @@ class SwarmConfig:
         include_base: the base model is one more starting particle, and its weight (1 minus the sum) is free.
         motion: ``velocity`` moves as published, by eq. (1) and (2). ``bare_bones`` has no velocity: new positions are
             drawn around the mean of the leaders, in every coefficient as widely as they differ there (after Kennedy
-            2003, "Bare bones particle swarms"); the keys from ``starting_velocity`` to ``minimum_step_length`` and the
-            restarts, without effect then, are those of ``velocity``.
+            2003, "Bare bones particle swarms"); then the keys from ``starting_velocity`` to ``minimum_step_length``
+            and the restarts are refused.
         leaders: how many of the best personal bests lead; None is half of the particles in bare bones, and the global
             best alone with velocity, as published. A mean of several owes less to luck on the dev set.
         spread: in bare bones, the variance of new positions as a multiple of the leaders' own.
@@ -119,6 +119,7 @@ class SwarmConfig:
         self._number("step_length_factor", _TINY, 1.0, "a number above 0 and at most 1")
         for key in ("dropout_k", "dropout_n"):
             self._number(key, 0.0, 1.0 - 2**-53, "a probability of at least 0 and below 1")
+        self._check_motion()
         if self.motion == "velocity" and not any(self.coefficients):
             raise ConfigError(
                 "swarm.inertia, swarm.cognitive_coeff, swarm.social_coeff and swarm.repel_coeff are all 0 "
@@ -149,6 +150,17 @@ class SwarmConfig:
             return True
         return self.populate and self.populate_by != "interpolation"
 
+    def _check_motion(self) -> None:
+        """Keys that would be without effect are refused: whoever sets them means the other motion."""
+        idle, other = (_BARE_BONES, "bare_bones") if self.motion == "velocity" else (_VELOCITY, "velocity")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in idle and value != field.default:
+                raise ConfigError(
+                    f"swarm.{field.name}: {value!r} has no effect with motion: {self.motion}; set swarm.motion to "
+                    f"{other}{' (or begin with swarm: paper)' if other == 'velocity' else ''}, or leave it out."
+                )
+
     def _check(self, key: str, holds: bool, allowed: str) -> None:
         if not holds:
             raise ConfigError(f"swarm.{key}: {getattr(self, key)!r} is not allowed; give {allowed}.")
@@ -167,6 +179,12 @@ class SwarmConfig:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         self._check(key, number and low <= value <= high, allowed)
 
+
+_BARE_BONES: Final = frozenset({"spread"})
+_VELOCITY: Final = frozenset({
+    "starting_velocity", "inertia", "cognitive_coeff", "social_coeff", "repel_coeff", "weight_randomness", "repel",
+    "step_length", "step_length_factor", "minimum_step_length", "restart", "restart_patience",
+})  # fmt: skip
 
 _TINY: Final = 2.0**-1022
 _LARGE: Final = 1e12
