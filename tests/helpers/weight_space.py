@@ -121,7 +121,7 @@ class WeightSpaceSwarm:
     def _sample(self) -> None:
         """Bare bones, one weight after the other; experts are the unit vectors."""
         cfg, n = self.config, len(self.x[0][0])
-        count = cfg.leaders or max(2, cfg.particles // 2)
+        count = cfg.leaders or min(cfg.particles, max(2, int(cfg.particles * 0.4) + self.iteration // 3))
         leaders = [p[1][0] for p in sorted((p for p in self.p if p is not None), key=lambda p: -p[0])[:count]]
         share = [np.log((len(leaders) + 0.5) / (k + 1)) for k in range(len(leaders))]
         share = [s / sum(share) for s in share]

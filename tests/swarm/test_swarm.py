@@ -432,7 +432,7 @@ def test_presets_are_the_published_ones():
     assert original.coefficients == (0.4, 0.3, 0.3, 0.3)
     assert (original.max_iterations, original.rules, original.minimum_step_length) == (200, "original", 0.1)
     assert {p.motion for p in (paper, original, light)} == {"velocity"}
-    assert {p.leader_count for p in (paper, original, light)} == {1}
+    assert {p.leader_count(9) for p in (paper, original, light)} == {1}
     assert (light.populate, light.dropout_k, light.dropout_n, light.patience, light.max_iterations) == (
         False, 0.5, 0.5, 5, 20)  # fmt: skip
 

@@ -33,8 +33,8 @@ class SwarmConfig:
             drawn around the mean of the leaders, in every coefficient as widely as they differ there (after Kennedy
             2003, "Bare bones particle swarms"); then the keys from ``starting_velocity`` to ``minimum_step_length``
             and the restarts are refused.
-        leaders: how many of the best personal bests lead; None is half of the particles in bare bones, and the global
-            best alone with velocity, as published. A mean of several owes less to luck on the dev set.
+        leaders: how many of the best personal bests lead; None is the global best alone with velocity, as published,
+            and in bare bones two fifths of the particles, then more and more.
         spread: in bare bones, the variance of new positions as a multiple of the leaders' own.
         starting_velocity: towards a ``random`` other particle, ``zero``, or towards the ``best`` one.
         inertia, cognitive_coeff, social_coeff, repel_coeff: the weights of eq. (1).
@@ -136,12 +136,17 @@ class SwarmConfig:
             self.repel_coeff if self.repel else 0.0,
         )
 
-    @property
-    def leader_count(self) -> int:
-        """How many personal bests lead."""
+    def leader_count(self, iteration: int) -> int:
+        """How many personal bests lead when an iteration has been told.
+
+        In bare bones two fifths of the particles to begin with, when few of them are any good, and one more every
+        third iteration: the longer the search, the more it owes to luck on the dev set, which more leaders average out.
+        """
         if self.leaders is not None:
             return self.leaders
-        return max(2, self.particles // 2) if self.motion == "bare_bones" else 1
+        if self.motion == "velocity":
+            return 1
+        return min(self.particles, max(2, 2 * self.particles // 5 + iteration // 3))
 
     @property
     def free_sum(self) -> bool:

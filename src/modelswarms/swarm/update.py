@@ -76,7 +76,7 @@ def sampled(state: SwarmState, draws: Draws, config: SwarmConfig) -> SwarmState:
     """
     if state.global_best is None or draws.normals is None:
         raise ValueError("no particle has a value yet, so there is nothing to draw positions around")
-    leaders = state.personal_best[_ranked(state)[: config.leader_count]]
+    leaders = state.personal_best[_ranked(state)[: config.leader_count(state.iteration)]]
     rank = [math.log(len(leaders) + 0.5) - math.log(k) for k in range(1, len(leaders) + 1)]
     weight = (np.asarray(rank) / math.fsum(rank))[:, None, None]
     centre = (weight * leaders).sum(axis=0)
@@ -116,9 +116,9 @@ def _ranked(state: SwarmState) -> npt.NDArray[np.int_]:
 def _leading(state: SwarmState, config: SwarmConfig) -> Array:
     """Where the social term leads: the mean of the best personal bests, or the global best alone."""
     assert state.global_best is not None
-    if config.leader_count == 1:
+    if config.leader_count(state.iteration) == 1:
         return state.global_best.position
-    mean: Array = state.personal_best[_ranked(state)[: config.leader_count]].mean(axis=0)
+    mean: Array = state.personal_best[_ranked(state)[: config.leader_count(state.iteration)]].mean(axis=0)
     return mean
 
 
