@@ -113,6 +113,7 @@ def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, t
 
 
 ALL_ZERO = [f"--swarm.{key}=0" for key in ("inertia", "cognitive_coeff", "social_coeff", "repel_coeff")]
+ALL_ZERO.append("--swarm.motion=velocity")
 
 MISTAKES = {
     "unknown key": (["search", "small.yaml", "--swarm.inertai", "1"], "swarm.inertia"),

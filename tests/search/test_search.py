@@ -116,7 +116,7 @@ def test_more_iterations_go_on_as_if_never_stopped(keys, scripted, tmp_path):
     ("overrides", "named"),
     [
         ({"seed": "7"}, "seed"),
-        ({"swarm.inertia": "0.9"}, "swarm.inertia"),
+        ({"swarm.spread": "0.9"}, "swarm.spread"),
         ({"combine": "factors"}, "combine"),
         ({"swarm.max_iterations": "2"}, "further, not back"),
         ({"swarm.patience": "1"}, "further, not back"),

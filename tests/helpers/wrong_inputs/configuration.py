@@ -183,7 +183,14 @@ ROWS = [
         "weights that move nothing",
         "swarm.inertia, swarm.cognitive_coeff, swarm.social_coeff and swarm.repel_coeff are all 0 "
         "(or repel is off): nothing would move; give one of them a value above 0.",
-        settings(swarm=ZEROS),
+        settings(swarm={"motion": "velocity", **ZEROS}),
+    ),
+    Row(
+        "key-of-another-motion",
+        "a key of the published motion, without it",
+        "swarm.inertia: 0.4 has no effect with motion: bare_bones; set swarm.motion to velocity (or begin with swarm: "
+        "paper), or leave it out.",
+        settings(swarm={"inertia": 0.4}),
     ),
     Row(
         "random-search-text",

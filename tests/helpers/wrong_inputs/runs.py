@@ -281,10 +281,10 @@ ROWS = [
         needs_run=True,
     ),
     Row(
-        "resume-inertia",
+        "resume-spread",
         "another swarm on resume",
-        "run: swarm.inertia was … and is now 0.9; restore it, or start a new run.",
-        command="resume run --swarm.inertia 0.9",
+        "run: swarm.spread was … and is now 0.9; restore it, or start a new run.",
+        command="resume run --swarm.spread 0.9",
         needs_run=True,
     ),
     Row(
