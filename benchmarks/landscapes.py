@@ -86,7 +86,7 @@ class Skills:
         strength = points @ self._effect.T
         added = np.einsum("kn,nm,km->k", points, self._metric, points)[:, None]
         curve = self._low + (self._high - self._low) / (1 + np.exp(-(strength - self._middle) / self._width))
-        return curve * np.exp(-np.maximum(0, strength - 1.3) ** 2) * np.exp(-0.12 * np.maximum(0, added - 1.2))
+        return curve * np.exp(-(np.maximum(0, strength - 1.3) ** 2)) * np.exp(-0.12 * np.maximum(0, added - 1.2))
 
 
 class Bowl:

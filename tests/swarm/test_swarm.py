@@ -396,7 +396,8 @@ def test_draws_depend_on_seed_and_iteration_alone():
 
 
 WRONG = [("particles", 0), ("particles", 2.5), ("particles", True), ("populate", 1),
-         ("populate_by", "pairs"), ("draws_per", "row"), ("leaders", 0), ("leaders", 1.5), ("motion", "fast"), ("spread", 0), ("spread", math.inf),
+         ("populate_by", "pairs"), ("draws_per", "row"), ("leaders", 0), ("leaders", 1.5),
+         ("motion", "fast"), ("spread", 0), ("spread", math.inf),
          ("include_base", None), ("starting_velocity", "fast"), ("inertia", -0.1), ("cognitive_coeff", math.nan),
          ("social_coeff", math.inf), ("repel_coeff", "0.1"), ("weight_randomness", "yes"), ("repel", 0),
          ("step_length", 0), ("step_length_factor", 1.1), ("step_length_factor", 0), ("minimum_step_length", -1),

@@ -151,7 +151,11 @@ class SwarmConfig:
     @property
     def free_sum(self) -> bool:
         """Whether a particle's coefficients may sum to something other than 1."""
-        if self.include_base or self.motion == "bare_bones" or (self.weight_randomness and self.draws_per == "coefficient"):
+        if (
+            self.include_base
+            or self.motion == "bare_bones"
+            or (self.weight_randomness and self.draws_per == "coefficient")
+        ):
             return True
         return self.populate and self.populate_by != "interpolation"
 

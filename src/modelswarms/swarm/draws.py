@@ -34,9 +34,7 @@ class Draws:
     normals: Array | None = None
 
 
-def draws(
-    seed: int, iteration: int, particles: int, width: int = 1, normal: tuple[int, int] | None = None
-) -> Draws:
+def draws(seed: int, iteration: int, particles: int, width: int = 1, normal: tuple[int, int] | None = None) -> Draws:
     """The draws of an iteration, from 1 on; the same whatever was drawn before.
 
     Args:

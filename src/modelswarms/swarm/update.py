@@ -107,7 +107,7 @@ def moving(state: SwarmState, config: SwarmConfig) -> npt.NDArray[np.bool_]:
 
 
 def _ranked(state: SwarmState) -> npt.NDArray[np.int_]:
-    """Particles by personal best, the best first; ties go to the lower index, and those without a value are left out."""
+    """Particles by personal best, the best first, ties to the lower index; those without a value are left out."""
     valued = np.flatnonzero(~np.isnan(state.personal_best_value))
     ranked: npt.NDArray[np.int_] = valued[np.argsort(-state.personal_best_value[valued], kind="stable")]
     return ranked
