@@ -41,7 +41,8 @@ def task(tmp_path, data_file):
 
 @pytest.fixture
 def harness_keys(keys, task):
-    return {**keys, "utility": {"kind": "lm_eval", "task": "items", "include_path": str(task)}}
+    utility = {"kind": "lm_eval", "task": "items", "include_path": str(task)}
+    return {**keys, "utility": utility, "swarm": {"particles": 11, "max_iterations": 1}}
 
 
 def values(run):
@@ -54,7 +55,7 @@ def values(run):
 
 def test_it_is_the_search_on_the_same_questions(harness_keys, keys, scripted, tmp_path):
     ours = search(harness_keys, engine=scripted())
-    plain = search({**keys, "run_dir": str(tmp_path / "plain")}, engine=scripted())
+    plain = search({**harness_keys, "utility": keys["utility"], "run_dir": str(tmp_path / "plain")}, engine=scripted())
     assert values(ours.run_dir) == values(plain.run_dir)
     assert ours.best["test"] == plain.best["test"]
     result = json.loads((ours.run_dir / "result.json").read_text())
@@ -63,24 +64,24 @@ def test_it_is_the_search_on_the_same_questions(harness_keys, keys, scripted, tm
 
 def test_it_goes_on_and_is_refused_when_the_task_has_changed(harness_keys, scripted, task, tmp_path):
     whole = search({**harness_keys, "run_dir": str(tmp_path / "whole")}, engine=scripted())
-    part = search({**harness_keys, "swarm": {**harness_keys["swarm"], "max_iterations": 1}}, engine=scripted())
-    resumed = resume(part.run_dir, overrides={"swarm.max_iterations": "3"}, engine=scripted())
+    part = search({**harness_keys, "swarm": {**harness_keys["swarm"], "max_iterations": 0}}, engine=scripted())
+    resumed = resume(part.run_dir, overrides={"swarm.max_iterations": "1"}, engine=scripted())
     assert resumed.best == whole.best
     yaml_file = task / "items.yaml"
     before = yaml_file.read_text()
     yaml_file.write_text(before.replace("version: 1.0", "version: 1.1"))
     with pytest.raises(RunError, match="utility changed since the run began"):
-        resume(part.run_dir, overrides={"swarm.max_iterations": "4"}, engine=scripted())
+        resume(part.run_dir, overrides={"swarm.max_iterations": "2"}, engine=scripted())
     yaml_file.write_text(before)
     documents = (task / "dev.jsonl").read_text()
     (task / "dev.jsonl").write_text(documents.replace('"answer": "1"', '"answer": "2"'))
     with pytest.raises(RunError, match="data changed since the run began"):
-        resume(part.run_dir, overrides={"swarm.max_iterations": "4"}, engine=scripted())
+        resume(part.run_dir, overrides={"swarm.max_iterations": "2"}, engine=scripted())
     (task / "dev.jsonl").write_text(documents)
     moved = task.rename(tmp_path / "moved")
     for file in moved.glob("*.yaml"):
         file.write_text(file.read_text().replace(str(task), str(moved)))
-    resume(part.run_dir, overrides={"swarm.max_iterations": "4", "utility.include_path": str(moved)}, engine=scripted())
+    resume(part.run_dir, overrides={"swarm.max_iterations": "2", "utility.include_path": str(moved)}, engine=scripted())
 
 
 def halves(prompt, coefficients):
