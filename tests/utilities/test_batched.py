@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness_tasks import TASKS, written
+from judge_server import KEY, JudgeServer
+from modelswarms.remote import Remote
 from modelswarms.scoring import score_blocks
 from modelswarms.types import Loglikelihood, Response
 from modelswarms.utilities import KINDS, load_utility
-from modelswarms.utilities.abilities import Calibrated, abilities_of, loaded, with_constants
+from modelswarms.utilities.abilities import Calibrated, abilities_of, loaded, opened, with_constants
 from modelswarms.utilities.classifiers import Classifier
 from scorers import save_scorer
 
@@ -28,13 +30,20 @@ def score(examples, model):
     return [float(len(r.text)) for r in model.generate([Request(e.question) for e in examples])]
 """
 
-GENERATE, LOGLIKELIHOOD, CLASSIFIER = "generate", "loglikelihood", "classifier"
+GENERATE, LOGLIKELIHOOD, CLASSIFIER, REMOTE = "generate", "loglikelihood", "classifier", "remote"
 """Who is asked."""
 
 
 @pytest.fixture(scope="module")
+def judge():
+    """A service that finds everything good."""
+    with JudgeServer(lambda body: "Rating: 7/10") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Data, code, a task and a classifier."""
+    """Data, code, tasks and a classifier."""
     folder = tmp_path_factory.mktemp("place")
     (folder / "items.json").write_text(json.dumps({"dataset": "sums", "dev": ITEMS[:12], "test": ITEMS[12:]}))
     (folder / "mine.py").write_text(OWN)
@@ -52,6 +61,7 @@ KEYS = {
     "lm_eval": ({**TASK, "task": "choice"}, {LOGLIKELIHOOD: 1}),
     "lm_eval, written": ({**TASK, "task": "write"}, {GENERATE: 1}),
     "lm_eval, rolling": ({**TASK, "task": "texts"}, {LOGLIKELIHOOD: 1}),
+    "judge": ({"kind": "judge", "model": "judge-1", **DATA}, {GENERATE: 1, REMOTE: 1}),
     "multi_task": (
         {"kind": "multi_task", "parts": {"exact_match": DATA, "multiple_choice": DATA}},
         {GENERATE: 1},  # a block has one part only
@@ -85,36 +95,41 @@ class Counting:
         return "\n".join(message["content"] for message in messages)
 
 
-def counted(monkeypatch, model, cls, *names):
-    """Counts calls of a class's methods as those of whoever is asked."""
+def counted(monkeypatch, model, whom, cls, *names):
+    """Counts calls of a class's methods, too, as of ``whom``."""
     for name in names:
         inner = getattr(cls, name)
 
         def method(self, *args, inner=inner, **keys):
-            model.calls[CLASSIFIER] += 1
+            model.calls[whom] += 1
             return inner(self, *args, **keys)
 
         monkeypatch.setattr(cls, name, method)
 
 
 def test_no_kind_is_left_out():
-    assert {name.partition(",")[0] for name in KEYS} == set(KINDS) - {"judge"}  # its own tests count its server's
+    assert {name.partition(",")[0] for name in KEYS} == set(KINDS)
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_block_is_asked_for_at_once(name, place, monkeypatch):
+def test_a_block_is_asked_for_at_once(name, place, judge, monkeypatch, tmp_path):
     keys, wanted = KEYS[name]
+    if name == "judge":
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        keys = {**keys, "remote": {"base_url": judge.address}}
     utility, data = load_utility(keys, Path(place))
     loaded(utility)
     model = Counting()
-    counted(monkeypatch, model, Classifier, "logits", "probabilities")
+    counted(monkeypatch, model, CLASSIFIER, Classifier, "logits", "probabilities")
+    counted(monkeypatch, model, REMOTE, Remote, "ask")
     task = data.dev[0].task
     same = [k for k, example in enumerate(data.dev) if example.task == task]
-    for many in (1, 3, len(same)):
-        model.calls.clear()
-        scores = score_blocks(utility, [data.dev[k] for k in same[:many]], [range(many)], model)
-        assert len(scores) == many
-        assert dict(model.calls) == wanted, f"a block of {many}"
+    with opened(utility, tmp_path):
+        for many in (1, 3, len(same)):
+            model.calls.clear()
+            scores = score_blocks(utility, [data.dev[k] for k in same[:many]], [range(many)], model)
+            assert len(scores) == many
+            assert dict(model.calls) == wanted, f"a block of {many}"
 
 
 def test_figures_are_measured_a_block_at_a_time(place, monkeypatch):
@@ -123,7 +138,7 @@ def test_figures_are_measured_a_block_at_a_time(place, monkeypatch):
     assert isinstance(able, Calibrated)
     loaded(utility)
     model = Counting()
-    counted(monkeypatch, model, Classifier, "logits", "probabilities")
+    counted(monkeypatch, model, CLASSIFIER, Classifier, "logits", "probabilities")
     measured = able.measure(data.dev, model)
     assert dict(model.calls) == {GENERATE: 1, CLASSIFIER: 1}
     assert with_constants(utility, able.constants_from([measured])).name == utility.name
