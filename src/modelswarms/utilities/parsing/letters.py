@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
@@ -38,7 +38,7 @@ Says = Literal["begins", "asserts", "mentions", "denies"]
 _OPEN, _CLOSE = "\ue001", "\ue002"
 """Stand around a letter that was set off: in brackets, bold, quoted."""
 
-_SIGNS: Final = rf"\s.,:;!?\"'`*_()\[\]{{}}<>【】「」『』《》〈〉〔〕–—#>~$\\/|•→➡➤►▶\-{ANSWER}{_OPEN}{_CLOSE}"
+_SIGNS: Final = rf"\s.,:;!?\"'`*_()\[\]{{}}<>【】「」『』《》〈〉〔〕–—#>~=$\\/|•→➡➤►▶\-{ANSWER}{_OPEN}{_CLOSE}"
 _EMPHASISED: Final = re.compile(
     r"(?<![\w*])(\*{1,3}|_{1,3}|`{1,3}|~~|\$)\s*[(\[]?\s*(\w)\s*[)\]]?\s*([.:,)]?)\s*\1(?![\w*])"
 )
@@ -118,7 +118,7 @@ def named_letters(text: str, choices: Mapping[str, str]) -> list[Named]:
     """The letters that a marked text names, from left to right; those that stand together in one."""
     groups: list[list[re.Match[str]]] = []
     for token in _tokens(text, choices):
-        if groups and _together(text, groups[-1][-1], token):
+        if groups and _together(text, groups[-1], token):
             groups[-1].append(token)
         else:
             groups.append([token])
@@ -142,6 +142,7 @@ def _tokens(text: str, choices: Mapping[str, str]) -> Iterator[re.Match[str]]:
     for token in _TOKEN.finditer(text):
         letter, start, end = _letter(token), token.start(), token.end()
         is_part = any(first <= start and end <= last for first, last in names)
+        is_part = is_part or (key_of(letter, choices) is None and re.match(r"\s*[=(]", text[end : end + 3]) is not None)
         if (letter.isalpha() or letter in choices) and not is_part and not _opens_a_name(text, token, choices):
             yield token
 
@@ -174,8 +175,12 @@ def _opens_a_name(text: str, token: re.Match[str], choices: Mapping[str, str]) -
     return False
 
 
-def _together(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
+def _together(text: str, group: list[re.Match[str]], other: re.Match[str]) -> bool:
+    """Whether a letter belongs to those before it ("A, B and C"); after "A and B, C" a list is over."""
+    one = group[-1]
     between = text[one.end() : other.start()]
+    if len(group) > 1 and "," in between and "," not in text[group[-2].end() : one.start()]:
+        return False
     if not between.strip():
         return "\n" not in between and not (one["bare"] or "Z").islower() and not (other["bare"] or "Z").islower()
     if AND.fullmatch(between) is None:
@@ -189,67 +194,107 @@ def _together(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
     )
 
 
-def _judged(text: str, group: list[re.Match[str]], choices: Mapping[str, str]) -> Named | None:
-    """What the text says of letters that stand together; None where they are no letters but words."""
+@dataclass(frozen=True)
+class _Around:
+    """What stands around letters.
+
+    Attributes:
+        before: what stands before them.
+        opening: what the text or a sentence begins with, where they follow it.
+        answered, adjacent, chosen: they follow "the answer is", "option", "so" or "I choose".
+        own: where their own option's text ends, if it follows.
+        verdict: whether they are said to be right or wrong.
+        closed: nothing follows that goes on with a sentence about them.
+    """
+
+    before: str
+    opening: str | None
+    answered: bool
+    adjacent: bool
+    chosen: bool
+    own: int | None
+    verdict: bool | None
+    closed: bool
+
+
+def _around(text: str, group: Sequence[re.Match[str]], choices: Mapping[str, str]) -> _Around:
     start, end = group[0].start(), group[-1].end()
     before = text[max(0, start - 160) : start]
-    several = len(group) > 1
-    answered = ANSWERED.search(before) is not None
-    chosen = CHOSEN.search(before) is not None
     opening = BEGINNING.search(before)
-    begins = opening is not None
-    adjacent = ADJACENT.search(before) is not None
-    closed = CLOSED.match(text, end) is not None
     own = _after_own_text(text, end, choices.get(key_of(_letter(group[-1]), choices) or "", ""))
-    if not several and not _is_letter(text, group[0], own is not None, answered or adjacent, chosen, begins):
+    return _Around(
+        before=before,
+        opening=opening[0] if opening else None,
+        answered=ANSWERED.search(before) is not None or ANSWER in before[-3:],
+        adjacent=ADJACENT.search(before) is not None,
+        chosen=CHOSEN.search(before) is not None,
+        own=own,
+        verdict=_verdict(text, end, own, choices),
+        closed=CLOSED.match(text, end) is not None,
+    )
+
+
+def _judged(text: str, group: list[re.Match[str]], choices: Mapping[str, str]) -> Named | None:
+    """What the text says of letters that stand together; None where they are no letters but words."""
+    around = _around(text, group, choices)
+    if len(group) == 1 and not _is_letter(text, group[0], around):
         return None
-    if several and any((t["bare"] or "Z").islower() for t in group) and not answered:
+    if len(group) > 1 and any((t["bare"] or "Z").islower() for t in group) and not around.answered:
         return None
-    says: Says = "mentions"
-    verdict = _verdict(text, end, own, choices)
-    goes_no_further = closed or own is not None or BECAUSE.match(text, end) is not None
-    if ALL_BUT.search(before) and verdict is not None:
-        says = "denies" if verdict else "asserts"
-    elif DENIED.search(before) or verdict is False:
-        says = "denies"
-    elif TEMPTING.search(before):
-        says = "mentions"
-    elif ANSWER in before[-3:] or answered or verdict or (chosen and goes_no_further):
-        says = "asserts"
-    elif (
-        begins
-        and not text[end : end + 2].strip().startswith("?")
-        and (own is not None or group[-1]["marked"] or DELIMITED.match(text, end) or BECAUSE.match(text, end))
-    ):
-        says = "begins"
-    keys = tuple(key_of(_letter(t), choices) for t in group)
-    first = opening is not None and not re.search(r"\w", text[: start - len(opening[0])])
+    start, end = group[0].start(), group[-1].end()
+    opening = around.opening
     marked = group[0]["marked"] is not None or text[end : end + 1] in (")", ":")
-    set_off = begins or adjacent or chosen or own is not None or marked
-    return Named(keys, says, start, own or end, first, own is not None, closed, set_off)
+    return Named(
+        keys=tuple(key_of(_letter(t), choices) for t in group),
+        says=_says(text, group, around),
+        start=start,
+        end=around.own or end,
+        first=opening is not None and not re.search(r"\w", text[: start - len(opening)]),
+        listed=around.own is not None,
+        closed=around.closed,
+        set_off=opening is not None or around.adjacent or around.chosen or around.own is not None or marked,
+    )
 
 
-def _is_letter(text: str, token: re.Match[str], listed: bool, answered: bool, chosen: bool, begins: bool) -> bool:
+def _says(text: str, group: list[re.Match[str]], around: _Around) -> Says:
+    end = group[-1].end()
+    is_reason = BECAUSE.match(text, end) is not None
+    if ALL_BUT.search(around.before) and around.verdict is not None:
+        return "denies" if around.verdict else "asserts"
+    if DENIED.search(around.before) or around.verdict is False:
+        return "denies"
+    if TEMPTING.search(around.before):
+        return "mentions"
+    if around.answered or around.verdict or (around.chosen and (around.closed or around.own is not None or is_reason)):
+        return "asserts"
+    set_off = around.own is not None or group[-1]["marked"] is not None or DELIMITED.match(text, end) is not None
+    is_question = text[end : end + 2].strip().startswith("?")
+    return "begins" if around.opening is not None and not is_question and (set_off or is_reason) else "mentions"
+
+
+def _is_letter(text: str, token: re.Match[str], around: _Around) -> bool:
     """Whether a single letter is meant as one, and not as an article, a pronoun or part of a name."""
     letter, end = _letter(token), token.end()
     if token["marked"] is not None:
         return True
-    closed = CLOSED.match(text, end) is not None
+    begins, announced = around.opening is not None, around.answered or around.adjacent
     if letter.islower():
         if begins and re.match(r"[).:]", text[end : end + 1]):
             return True
-        return (answered or (chosen and letter not in "ai")) and (closed or listed)
-    if FOREIGN.search(text[max(0, token.start() - 40) : token.start()]) and not (answered or chosen):
+        is_said = announced or (around.chosen and letter not in "ai")
+        return is_said and (around.closed or around.own is not None)
+    if FOREIGN.search(around.before) and not (announced or around.chosen):
         return False
-    if GENUS.match(text, end) and not listed:
-        return False
-    if listed:
+    if around.own is not None:
         return True
-    if letter == "I" and not answered:
-        return (begins or chosen) and _AFTER_I.match(text, end) is not None
-    return (DELIMITED.match(text, end) is not None and (closed or begins or answered or chosen)) or GOES_ON.match(
-        text, end
-    ) is not None
+    if GENUS.match(text, end):
+        return False
+    if letter == "I" and not announced:
+        return (begins or around.chosen) and _AFTER_I.match(text, end) is not None
+    is_delimited = DELIMITED.match(text, end) is not None
+    if is_delimited and (around.closed or begins or announced or around.chosen):
+        return True
+    return around.verdict is not None or GOES_ON.match(text, end) is not None
 
 
 def _after_own_text(text: str, end: int, own: str) -> int | None:

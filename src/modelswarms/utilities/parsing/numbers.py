@@ -13,7 +13,7 @@ from modelswarms.utilities.parsing.patterns import any_of, pattern
 
 __all__ = ["decimal_of", "final_number", "first_number", "written"]
 
-_PATTERN: Final = r"""(?<![\w.])
+_PATTERN: Final = r"""(?<![\w.^])
         (?:(?<![\w)])[-+−])?[$€£¥]?[-+−]?                         # "10-3" holds no -3
         (?>(?>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?>\.\d+)?|\.\d+)    # atomic: no "1" out of "1,000km"
         """
@@ -24,7 +24,7 @@ _UNIT: Final = any_of(
 )
 _IN_SOLUTIONS: Final = pattern(_PATTERN + rf"(?:(?!\w|\.\d)|(?=%|{_UNIT}\b)|(?P<thousands>k)\b)")
 _FRACTION: Final = re.compile(r"(?<![\w./])(-?)(?:(\d+)\s+(?:and\s+)?)?(\d+)\s?/\s?(\d+)(?![\w/]|\.\d)(?!\s*=)")
-_CLOCK: Final = re.compile(r"(?<![\w.:])(\d{1,2}):(\d{2})(?::\d{2})?(?![\w:])")
+_CLOCK: Final = re.compile(r"(?<![\w.:])(\d+):(\d+)(?::\d+)?(?![\w:])")
 _MAGNITUDE: Final = re.compile(r"[ -](hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 _TIMES: Final = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
@@ -76,7 +76,7 @@ _LABELLED: Final = any_of(
 )
 _LABEL: Final = pattern(rf"(?:\b{_LABELLED}\s+|\[|\#|\w\([^()]*)$")
 _JOINED: Final = re.compile(r"\s*(?:-+>|=+>|→|–>|—>|⟶|➔|<->|↔)\s*")
-_LISTED: Final = re.compile(r"\b(?:nodes|vertices|from|between)\s+(?:nodes?\s+)?$", re.IGNORECASE)
+_LISTED: Final = re.compile(r"\b(?:nodes|vertices|from|between|via|through)\s+(?:nodes?\s+)?$", re.IGNORECASE)
 _MEASURE: Final = any_of(
     """answer, length, distance, weight, cost, total, sum, result, minimum, value, output, ans, number, count,
     solution"""
@@ -91,10 +91,14 @@ _STATED: Final = pattern(
           |\b(?:length|total\s+(?:weight|cost|length|distance)|distance|total|answer)\b(?:\s+of)?)
         [\s:="'(*{ANSWER}]*(?:\b{_EXACTLY}\b[\s:="'(]*)*$"""
 )
+_THUS: Final = pattern(r"\b(?:so|therefore|thus|hence)\b[\s,:]*(?:it\s+is\s+)?$")
 _SO: Final = re.compile(r"\b(?:so|therefore|thus|hence|in\s+total|total)\b[^.!?\n\d]*$", re.IGNORECASE)
-_OPERATOR: Final = re.compile(r"\s*[-+*/x^]\s*", re.IGNORECASE)
-_EQUALS: Final = re.compile(r"\s*(?:=|is|equals|makes|gives)\s*", re.IGNORECASE)
-_ASIDE: Final = re.compile(r"\([^()]*\)")
+_POWER: Final = re.compile(r"^\^\d+")
+_OPERATOR: Final = pattern(r"[\s()]*[-+*/x^][\s()]*")
+_EQUALS: Final = pattern(r"[\s)]*(?:=|is|equals|makes|gives|,?\s*i\.e\.,?|,?\s*that\s+is,?)\s*")
+_AGAIN: Final = pattern(r"\s*(?:[,;.]|and|then|\n)+\s*")
+_ASIDE: Final = re.compile(r"\([^()]*[A-Za-z][^()]*\)")
+_NUMBER_LIST: Final = re.compile(r"\[\s*\d+(?:\s*,\s*\d+)+\s*\]")
 
 
 def first_number(text: str) -> str | None:
@@ -114,6 +118,8 @@ def first_number(text: str) -> str | None:
     named = [i for i in range(len(found)) if _is_label(text, found, i)]
     stated = [n for i, n in enumerate(found) if i not in named and _STATED.search(_before(text, n))]
     concluded = [n for n in stated if _SO.search(_before(text, n))]
+    if stated and not concluded:
+        concluded = [n for n in found if _THUS.search(_before(text, n))]
     others = [n for i, n in enumerate(found) if i not in named]
     chosen = (concluded or stated or others or found)[0]
     return written(_total(text, found, chosen).value)
@@ -127,7 +133,7 @@ def _is_label(text: str, found: list[_Found], place: int) -> bool:
     """Whether a number names a node or a step, or stands in a path."""
     number = found[place]
     before = text[max(0, number.start - 24) : number.start]
-    if _LABEL.search(before):
+    if _LABEL.search(before) or any(m.start() < number.start < m.end() for m in _NUMBER_LIST.finditer(text)):
         return True
     if place and _JOINED.fullmatch(text[found[place - 1].end : number.start]):
         return True
@@ -140,9 +146,9 @@ def _is_label(text: str, found: list[_Found], place: int) -> bool:
         return True
     if place and re.fullmatch(r"\s*(?:,|and|to|or)\s*", text[found[place - 1].end : number.start]):
         return _LISTED.search(text[: found[place - 1].start]) is not None
-    in_list = re.match(r"\)\s+\w|\.\s+[A-Za-z]", text[number.end : number.end + 6]) and re.search(
-        r"(?:^|\n)\s*$", before
-    )
+    in_list = re.match(
+        r"[.)]\s+\w" if number.value == 1 else r"\)\s+\w|\.\s+[A-Za-z]", text[number.end : number.end + 6]
+    ) and re.search(r"(?:^|\n)\s*$", before)
     return in_list is not None
 
 
@@ -152,12 +158,13 @@ def _total(text: str, found: list[_Found], number: _Found) -> _Found:
     outside = [n for n in found if n.start > number.start and bare[n.start] != " "]
     result, last, summed = number, number, False
     for following in outside if bare[number.start] != " " else ():
-        between = bare[last.end : following.start]
+        between, power = _POWER.subn("", bare[last.end : following.start])
+        summed = summed or power > 0
         if _OPERATOR.fullmatch(between) or (not between.strip() and text[following.start] in "+-"):
             summed = True
         elif summed and _EQUALS.fullmatch(between):
             result, summed = following, False
-        else:
+        elif not (result is last is not number and following.value == result.value and _AGAIN.fullmatch(between)):
             break
         last = following
     return result
@@ -300,7 +307,9 @@ def _is_reference(text: str, number: _Found) -> bool:
     before = text[max(0, number.start - 14) : number.start]
     return (
         re.search(
-            r"(?:\b(?:steps?|equations?|notes?|figures?|examples?|questions?|problems?)\s+|\bnot\s+|\[)$", before, re.I
+            r"(?:\b(?:steps?|equations?|notes?|figures?|examples?|questions?|problems?)\s+|\bnot\s+|\bto\s+reach\s+\$?|\[)$",
+            before,
+            re.I,
         )
         is not None
     )
@@ -351,11 +360,7 @@ def _special(text: str, found: re.Match[str]) -> _Found | None:
     clock = _CLOCK.match(text, found.start())
     if clock:
         whole = clock[2] == "00"
-        return (
-            _Found(Decimal(clock[1]), clock.start(), clock.end())
-            if whole
-            else _Found(Decimal(0), clock.end(), clock.end())
-        )
+        return _Found(Decimal(clock[1]) if whole else Decimal(0), clock.start() if whole else clock.end(), clock.end())
     fraction = _FRACTION.match(text, found.start())
     if not fraction or not int(fraction[4]):
         return None

@@ -49,6 +49,7 @@ _ARTICLE_OR_SO: Final = any_of(
 )
 _OPENING: Final = pattern(rf"[\W_]*(?:{_ARTICLE_OR_SO}\b[\W_]*)*")
 _CLAUSE_END: Final = re.compile(r"""[\s"')\]*]*(?:$|[.,;:!?\n(–—-]|\b(?:because|since|as|is|was|are)\b)""")
+_IN_A_LIST: Final = pattern(r"\s*(?:,|,?\s*and|,?\s*or)\s*(?:the\s+)?")
 _DENIED_AFTER: Final = pattern(
     rf"""[\s"')*,]*(?:{any_of("is, are, was, were, would be, seems?")}\s+(?:\w+ly\s+|also\s+)?
             {any_of("not, wrong, incorrect, false, out, unlikely")}
@@ -124,10 +125,11 @@ def _mentioned(text: str, choices: Mapping[str, str]) -> str | None:
     stated = [m for m in mentions if _STATED.search(text[max(0, words[m.first].start - 120) : words[m.first].start])]
     if stated:
         return stated[0].key
-    opening = _OPENING.match(text)
-    for mention in mentions:
-        if opening and words[mention.first].start <= opening.end() and _CLAUSE_END.match(text, words[mention.last].end):
-            return mention.key
+    opening, first = _OPENING.match(text), mentions[0]
+    begins = opening is not None and words[first.first].start <= opening.end()
+    after = text[words[first.last].end : words[mentions[1].first].start]
+    if begins and _CLAUSE_END.match(text, words[first.last].end) and not _IN_A_LIST.fullmatch(after):
+        return first.key
     return None
 
 

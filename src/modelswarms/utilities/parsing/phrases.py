@@ -55,7 +55,7 @@ _ABOUT: Final = rf"(?:\s+{_RELATION}\b[^.!?\n:]{{0,90}}?)?"
 # --- before a letter
 
 ANSWERED: Final = pattern(
-    rf"""(?:(?:\b{_NOUN}\b|答案|选项|选择|正解|ответ){_ABOUT}\s*{_LINK}{_FILL}
+    rf"""(?:(?:\b{_NOUN}\b|答案|选项|选择|正解|ответ)(?:,[^,.\n]{{1,30}},)?{_ABOUT}\s*{_LINK}{_FILL}
           |\b(?:answers?|ans)\b[\s"'(\[*]*
           |(?:答案|选项|选择|选|答)\s*)$"""
 )
@@ -64,13 +64,13 @@ _CHOOSE: Final = any_of(
     """choose, chose, choosing, chosen, pick, picked, picking, select, selected, selecting, guess, guessing, say,
     answer, vote, go with, go for, going with, going for, went with, opt for, opting for, settle on, settle
     for, lean to, lean towards?, leaning to, leaning towards?, prefer, believe, think, suspect, conclude,
-    favou?r, suggests?, indicates?, points? to, supports?, stick with, sticking with, match, matches,
+    favou?r, suggests?, indicates?, goes to, points? to, supports?, stick with, sticking with, match, matches,
     matching, leads? to, leads? us to, corresponds? to, corresponding to, mean, meant, got"""
 )
 _SO: Final = any_of(
-    r"""so, therefore, thus, hence, thereby, consequently, meaning, namely, which is, which makes, it is, it's, it
-    was, must be, should be, would be, has to be, that is, that's, this is, leaving, leaves, but, only,
-    instead, rather(?! than), actually, wait, correction, sorry, i\.e\."""
+    r"""so, ergo, therefore, thus, hence, thereby, consequently, meaning, namely, which is, which makes, it is,
+    it's, it was, must be, should be, would be, has to be, that is, that's, this is, leaving, leaves, but,
+    only, instead, rather(?! than), actually, wait, correction, sorry, i\.e\."""
 )
 CHOSEN: Final = pattern(
     rf"""(?:\b(?:{_CHOOSE}|{_SO})(?!\w)
@@ -89,7 +89,7 @@ _BETWEEN: Final = any_of(
 _OPINION: Final = any_of("choose, pick, select, think, believe, say, go with, go for, answer, consider, guess")
 _ALL: Final = any_of("anything, everything, all of them, all options, every option")
 DENIED: Final = pattern(
-    rf"""(?:(?:\b{_NOT}\b|n't\b)\.?(?:[\s:,"'(*]|\b{_BETWEEN}\b)*
+    rf"""(?:(?:\b{_NOT}\b|n't\b)\.?(?:[\s:"'(*]|\b{_BETWEEN}\b)*
           |\b(?:incorrect|wrong|false)\s+(?:answers?|{_OPTION}|ones?)\s*(?:is|are|was|:)\s*(?:clearly\s+)?
           |(?:n't|\bnot|\bnever)\s+{_OPINION}\s+(?:that\s+)?(?:it's|it\s+is|the\s+answer\s+is|the)?\s*(?:{_OPTION})?
             [\s"'(]*
@@ -110,8 +110,8 @@ _NAMING: Final = any_of(
     statements?, sentence, steps?, part, points?, sets?, nodes?, person, company, country, city, team,
     influenza, immunoglobulin, factor, protein, phase, stage, level, line, angle, variable, matrix, event,
     genes?, allele, chromosome, drugs?, test, rooms?, player, firm, states?, column, row, box, block, item,
-    schedule, chapter, clause, article, rule, model, sample, compounds?, element, key of, and, or, by, at, of,
-    in, blood, with, between"""
+    schedule, chapter, clause, article, rule, model, sample, compounds?, element, key of, see, cf, compare,
+    and, or, by, at, of, in, blood, with, between"""
 )
 FOREIGN: Final = pattern(rf"(?:\b{_NAMING}\.?|[=+×^\d])\s*$")
 """What makes of a single capital another thing's name."""
@@ -119,10 +119,14 @@ FOREIGN: Final = pattern(rf"(?:\b{_NAMING}\.?|[=+×^\d])\s*$")
 _OPENING: Final = any_of(
     """well, hmm+, um+, uh, ok, okay, sure, so, yes, no, right, definitely, probably, clearly, certainly, likely,
     most likely, maybe, perhaps, obviously, correct, easy, i think, i believe, option, choice, answer, letter,
-    the, got it, great, good question, looking at this"""
+    the, got it, great, good question, looking at this, not sure, i'm not sure, i am not sure, i don't know,
+    unsure, hmm"""
 )
-BEGINNING: Final = pattern(rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>\-\#•→➡➤]*(?:{_OPENING}\b[\s,.!:;"'*-]*)*$""")
-RETRACTED: Final = pattern(rf"(?:^|[\s.,;!?–—(-])(?:{RETRACTION}|no(?=\s*[,.:;!–—-]))(?!\w)[^\n]{{0,60}}$")
+BEGINNING: Final = pattern(rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>=\-\#•→➡➤]*(?:{_OPENING}\b[\s,.!:;"'*-]*)*$""")
+RETRACTED: Final = pattern(
+    rf"""(?:^|[\s.,;!?–—(-])(?:{RETRACTION}|no(?=\s*[,.:;!–—-])
+          |but\s+(?:the\s+)?(?:correct|right|actual|real|true|best|final|answer))(?!\w)[^\n]{{0,60}}$"""
+)
 
 # --- after a letter
 
@@ -158,7 +162,7 @@ GENUS: Final = re.compile(rf"\.\s+(?!{_SENTENCE_WORD}\b)[a-z]{{4,}}")
 """What follows a genus: "C. difficile"."""
 
 AND: Final = pattern(
-    rf"""\s*(?:,\s*(?:and|or|nor|&)|,|/|&|\+|\band/or\b|\bas\s+well\s+as\b|\band\b|\bor\b|\bnor\b)\s*
+    rf"""\s*(?:,\s*(?:and|or|nor|&)|,|/|\||&|\+|\band/or\b|\bas\s+well\s+as\b|\band\b|\bor\b|\bnor\b|,?\s*\bthen\b)\s*
         (?:(?:also|possibly|maybe|perhaps|either|both)\s+)?(?:(?:the\s+)?(?:{_OPTION}|answers?)\s+)?"""
 )
 _DEGREE: Final = rf"(?:(?:{ADVERB}|the|an?|our|my|most|both|all|more|very|overall|single|to\s+be)\s+)*"
@@ -170,7 +174,8 @@ _IS: Final = any_of("is, was, are, would be, must be, has to be, should be, rema
 RIGHT: Final = pattern(
     rf"""\s*(?:{_IS}\s+{_DEGREE}{_GOOD}\b
             (?!\s+(?:only\s+)?(?:in|for)\s+(?:some|certain|part)|\s+that\s+is\s+(?:not|wrong|incorrect))
-          |(?:fits|makes\s+(?:the\s+most\s+)?sense|best\s+\w+s|correctly\s+\w+s|works|it\s+is|wins|stands\s+out
+          |(?:fits|makes\s+(?:the\s+most\s+)?sense|best\s+\w+s|correctly\s+\w+s|works|it\s+is|(?:is|remains|is\s+left)(?=\s*(?:[.!;,\n]|$))
+            |wins|stands\s+out
             |completes|satisfies|answers|matches)\b)"""
 )
 _BAD: Final = any_of(

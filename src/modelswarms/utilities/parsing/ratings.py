@@ -15,15 +15,20 @@ _WORDS: Final = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5
 _NUMBER_WORD: Final = rf"(?:{'|'.join(_WORDS)})\b"
 _VALUE: Final = rf"(?P<value>(?<![\w.,])[-−]?\d+(?:[.,]\d+)?(?![\w%+]|[.,]\d)|\b{_NUMBER_WORD})"
 _SCALE: Final = r"(?P<scale>(?:\s*/\s*|\s+out\s+of\s+|\s+of\s+(?=10\b|ten\b))(?P<of>\d+(?:\.\d+)?|ten|five|hundred)\b)"
-_SIGNS: Final = r"""[\s"'*\[(]*"""
+_SIGNS: Final = r"""[\s"'*\[({<#~≈+]*"""
 _ABOUT: Final = any_of("an?, about, around, approximately, exactly, at, solid, strong, is")
 
 _NAMED: Final = pattern(
     rf"""\b(?P<name>(?:(?:overall|final|total|my|quality|the)\s+)*(?:rating|score|grade|rate|mark))\b
         (?:\s+(?:for|of)\b(?!\s*\d)[^.\n:\d]{{0,60}}?)?[\s"'*\])]*
-        (?:\s(?:is|was|would\s+be|of|as|at)\b|[:=–—>-]|->)?[\s"':=*\[({ANSWER}]*(?:\b{_ABOUT}\b{_SIGNS})*{_VALUE}"""
+        (?:\s(?:is|was|would\s+be|of|as|at)\b|[:=–—>-]|->)?[\s"':=*\[({{<#~≈+{ANSWER}]*(?:\b{_ABOUT}\b{_SIGNS})*{_VALUE}"""
 )
 """Rating: 8"""
+
+_CALLED: Final = pattern(
+    rf"""\b(?:overall|verdict|result|points|marks|evaluation)\s*[:=]{_SIGNS}{_VALUE}
+      |^{_SIGNS}{_VALUE.replace("value", "plain")}\s+(?:is|would\s+be)\s+my\s+(?:rating|score)\b"""
+)
 
 _GIVE: Final = any_of(
     """give, giving, say, rate, rated, rating, score, scored, assign, award, deserves?, earns?, gets?, receives?"""
@@ -40,7 +45,7 @@ _IS: Final = pattern(
         {_VALUE}(?=[\s"'*]*(?:[.!,;\n]|$))"""
 )
 _OVER: Final = pattern(_VALUE + r"[\s\])*\"']*" + _SCALE)
-_LONE: Final = pattern(rf"""[\s"'*\[(,:{ANSWER}\#]*{_VALUE}[\s"'*\])/.!{ANSWER}]*(?:{_SCALE})?""")
+_LONE: Final = pattern(rf"""[^\w.-]*{_VALUE}(?:[^\w.,+%-]|[.,](?!\d))*(?:{_SCALE})?""")
 _BEGUN: Final = pattern(
     rf"""[\s"'*\[(,:\#]*{_VALUE}(?=[\s"'*\])]*(?:[.,;:!\n–—]|\s-\s|(?:points?|stars?|because|since)\b))"""
 )
@@ -60,6 +65,10 @@ _ECHO: Final = pattern(
 )
 """The scale said again, and the question's own "?/10"."""
 
+_NOT_SO: Final = pattern(r"\bnot\s+(?:quite\s+)?(?:an?\s+)?$")
+_BOUND: Final = pattern(
+    r"\b(?:(?:less|more|fewer|greater|higher|lower|better|worse)\s+than|at\s+(?:least|most)|under|above|below|over)\s+(?:an?\s+)?$"
+)
 _OVERALL: Final = pattern(r"\b(?:overall|total|final|verdict|average)\b[^.\n\d]{0,40}$")
 _CRITERION: Final = re.compile(r"^[\s\-*•#\d.)]*[A-Z][\w /&-]{2,30}[\s*]*[:–-][\s*]*$")
 
@@ -83,7 +92,11 @@ def stated_rating(text: str, low: float = 1, high: float = 10) -> float | None:
     tail = _TAIL.match(text, end)
     if tail and _number(tail["of"]) != high:
         return None
-    if _RANGE.match(text, tail.end() if tail else end) or _AFTER_RANGE.search(text[max(0, start - 6) : start]):
+    if (
+        _RANGE.match(text, tail.end() if tail else end)
+        or _AFTER_RANGE.search(text[max(0, start - 6) : start])
+        or _BOUND.search(text[:start])
+    ):
         return None
     value = _number(found[part])
     return value if low <= value <= high else None
@@ -95,13 +108,15 @@ def _chosen(text: str) -> re.Match[str] | None:
     overall = [m for m in named if re.match(r"(?:\w+\s+)*(?:overall|final|total)\b", m["name"], re.IGNORECASE)]
     if overall or named:
         return (overall or named)[0]
-    over = list(_OVER.finditer(text))
+    over = [m for m in _OVER.finditer(text) if not _NOT_SO.search(text[: m.start()])]
     if overall := [m for m in over if _OVERALL.search(text[: m.start()])]:
         return overall[0]
     if over:
         criteria = [m for m in over if _CRITERION.match(text[: m.start("value")].rpartition("\n")[2])]
         return over[0] if len({m["value"] for m in criteria}) < 2 else None
-    return _GIVEN.search(text) or _LONE.fullmatch(text) or _IS.search(text) or _BEGUN.match(text)
+    return (
+        _CALLED.search(text) or _GIVEN.search(text) or _LONE.fullmatch(text) or _IS.search(text) or _BEGUN.match(text)
+    )
 
 
 def _number(text: str) -> float:

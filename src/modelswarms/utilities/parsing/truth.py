@@ -12,6 +12,9 @@ __all__ = ["stated_truth"]
 
 _TRUE: Final = frozenset({"true", "t", "correct", "right", "accurate"})
 _EITHER: Final = r"(?:true|false|correct|incorrect|right|wrong)"
+_SAME: Final = pattern(
+    r"\b(true|correct|right)\s*/\s*(?:true|correct|right)\b|\b(false|incorrect|wrong)\s*/\s*(?:false|incorrect|wrong)\b"
+)
 _ECHO: Final = pattern(
     rf"""\b(?:either\s+|whether\s+(?:\w+\s+){{0,6}}?)?["'(]?{_EITHER}["')]?\s*(?:/|\||,?\s*or)\s*
           ["'(]?(?:{_EITHER}|not)\b["')]?
@@ -20,10 +23,12 @@ _ECHO: Final = pattern(
        |\b(?:neither|both)\s+true\s+(?:nor|and)\s+false\b|\btrue\s+and\s+false\b"""
 )
 _HEDGED: Final = pattern(
-    rf"""\b(?:partially|partly|half|somewhat|sometimes|cannot\s+be|can't\s+be
-          |(?:can|could|may|might)\s*(?:not|n't)?\s+be
+    rf"""\b(?:partially|partly|half|somewhat|sometimes|(?:cannot|can't)\s+be(?=\s+determined)
+          |(?:can|could|may|might)\s+be
+          |(?:not|n't|isn't)\s+(?:sure|certain)|unsure|doubt|(?:do\s+not|don't)\s+know|(?:cannot|can't)\s+(?:say|tell)|hard\s+to\s+(?:say|tell)
+          |none|neither|nothing
           |not\s+(?:entirely|completely|fully|necessarily|wholly|quite|always|exactly|strictly))
-        [\s-]+(?:\w+\s+){{0,2}}?(?:{_EITHER}|accurate|determined)\b"""
+        [\s-]+(?:[\w']+\s+){{0,5}}?(?:{_EITHER}|accurate|determined)\b"""
 )
 _TRUE_OR_FALSE: Final = any_of(
     r"""positives?, negatives?, story, stories, love, friend, self, north, alarm, flag, belief, sense, claims?,
@@ -62,7 +67,7 @@ _CALLED: Final = re.compile(
     r"\b(?P<word>false|wrong|incorrect)\s+to\s+(?:say|claim|call|state|think|consider)\b", re.IGNORECASE
 )
 _NEGATED: Final = pattern(
-    rf"""\b(?:is|was|does)(?:n't|\s+not)\s+(?:(?:\w+ly|seem|look|appear|to\s+be|the)\s+)*["'*(]*{_JUDGED}(?![\w-])"""
+    rf"""(?:\b(?:is|was|does)(?:n't|\s+not)|\b(?:would|will|could|can)(?:n't|\s+not|not|'t)\s+be|\bfar\s+from)\s+(?:(?:\w+ly|seem|look|appear|to\s+be|the)\s+)*["'*(]*{_JUDGED}(?![\w-])"""
 )
 _WORD: Final = pattern(
     r"""(?<![\w-])(?P<not>(?:not|isn't|n't|never|hardly)\s+(?:\w+ly\s+|an?\s+|the\s+|in\s+fact\s+)?)?
@@ -86,7 +91,7 @@ def stated_truth(text: str) -> bool | None:
         (False, None)
     """
     text = without_emphasis(first_turn(plain(text)))
-    text = _HEDGED.sub(" _ ", _ECHO.sub(" _ ", text))
+    text = _HEDGED.sub(" _ ", _ECHO.sub(" _ ", _SAME.sub(r"\1\2", text)))
     if found := _BEGINS.match(text):
         return _judged(found, _TAKEN_BACK.search(text, found.end()))
     if verdicts := [m for reader in (_NEGATED, _CALLED, _VERDICT) for m in reader.finditer(text)]:

@@ -15,20 +15,25 @@ _HEDGE: Final = any_of(
     """clearly, definitely, probably, most likely, certainly, simply, obviously, therefore, likely"""
 )
 _MARK: Final = pattern(
-    rf"""(?:^|[\n.!?,;{{"]\s*|\b(?:so|that|therefore|thus|hence)\s+)
+    rf"""(?:^|[\n.!?,;{{"]\s*|\b(?:so|that|therefore|thus|hence|here\s+is|here's)\s+)
         (?:(?:so|therefore|thus|hence)\s*,?\s+)?(?:(?:the|my|your)\s+)?
         (?:(?:final|correct|right|best|short|most\s+likely)\s+)*
-        \b(?:answer|response|solution|ans|output)\b(?:\s+(?:to|for|of)\b[^.!?\n:]{{0,80}}?)?
-        ["']?(?:\s*(?:[:=?]|->|=>|\n)|\s{_BE}\b\s*:?)(?:\s|,\s*of\s+course\s*,|\b{_HEDGE}\b)*(?=\S)"""
+        \b(?:answer|response|solution|ans|output)\b(?:\s+(?:to|for|of)\b(?:[^.!?\n:"]|"[^"\n]*"){{0,80}}?)?
+        (?:\s+here)?["']?(?:\s*(?:[:=?]|->|=>|\n)|\s+[-–]\s|\s{_BE}\b\s*:?)(?:\s|,\s*of\s+course\s*,|\b{_HEDGE}\b)*(?=\S)"""
 )
-_EXCLAMATION: Final = any_of("""sure, certainly, of course, ok, okay, well, hmm+, great question, absolutely, yes""")
+_EXCLAMATION: Final = any_of(
+    """sure, certainly, of course, ok, okay, well, hmm+, great question, good question, absolutely, yes, easy,
+    let me think, let's see"""
+)
 _OPINION: Final = any_of(
-    """i think, i believe, i guess, i would say, i suppose, i'd say, i'd guess, i'm pretty sure, i'm sure"""
+    """i think, i believe, i guess, i would say, i would answer, i suppose, i'd say, i'd answer, i'd guess, i'm
+    pretty sure, i'm sure"""
 )
 _OPENING: Final = pattern(
     rf"""(?:{_EXCLAMATION}\b[,.!:;]+\s*
           |{_OPINION}\b,?\s*(?:that\s+)?(?=\S)
           |(?:it|that|this|they)(?:'s|'re|\s+(?:is|was|are|would\s+be|must\s+be))\s+(?!not\b|no\b)(?=\S)
+          |(?:so|thus|therefore|hence|probably|maybe|perhaps|definitely|clearly|obviously|likely|most\s+likely)\b,?\s+(?=\S)
           |a\s*:\s*(?=\S)
           |\d{{1,2}}[.)]\s+(?=\S))"""
 )
@@ -38,7 +43,7 @@ _SENTENCE_END: Final = (  # "Dr." and initials end none
 )
 _END: Final = re.compile(
     rf"""\n|[!?](?=\s|$)|{_SENTENCE_END}|;\s|\s+[-–—]{{1,2}}\s+|\s*—\s*|\s+\(|,?\s+(?:because|since)\b
-       |,\s+(?:which|who|as|where|not)\b|\s+(?:rather\s+than|instead\s+of)\b""",
+       |,\s+(?:which|who|as|where|not|[Ii]\s+(?:think|believe|guess))\b|,?\s+of\s+course\b|:\s|\s+\[\d|\s+(?:rather\s+than|instead\s+of)\b""",
     re.VERBOSE,
 )
 _OUTER: Final = " \t\n.,:;!?\"'`*_()[]{}<>-–—=➡→|" + ANSWER

@@ -27,6 +27,7 @@ _ECHO: Final = pattern(
     rf"""(?:either\s+)?{_EITHER}\s*(?:/|\||,?\s*or(?:\s+is\s+it)?)\s*{_EITHER}
        |(?<![\w'-])(?:if|whether)\s+{_EITHER}(?:\s+or\s+(?:yes|no)\b)?
           (?!\s+(?:path|edge|route|connection|node|link|way))
+       |\b(?:yes|no)\s*\?\s*(?=(?:yes|no)\b)
        |(?<![\w-])(?:yes\s+and\s+no|no\s+and\s+yes|neither\s+yes\s+nor\s+no)(?!-?\w)"""
 )
 """The question said again, or both answers at once."""
@@ -67,8 +68,8 @@ _BEFORE: Final = any_of(
     definitely, certainly, clearly, actually"""
 )
 _INTERJECTED: Final = pattern(
-    rf"""(?:^|[\n.,;:!?()"'>–—=-]|\b{_BEFORE}\b)[\s"'(*]*{_SAID}
-        (?=[\s"')*]*(?:$|[\n.,;:!?()–—<|]|\s-|-+[\s>]))"""
+    rf"""(?:^|[\n.,;:!?()"'>–—=-]|\b{_BEFORE}\b)[\s"'(\[*]*{_SAID}
+        (?=[\s"')\]*]*(?:$|[\n.,;:!?()–—<|]|\s-|-+[\s>]))"""
 )
 _TAKEN_BACK: Final = pattern(
     rf"""\b{RETRACTION}\b[^.\n]{{0,40}}?[\s,.:!;–—"'(-]+
