@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import modelswarms.zoo
+from modelswarms.cli.options import file_and_keys
 
 SMALL = ["--swarm.particles", "11", "--swarm.max_iterations", "1", "--engine.threads", "1"]
 DERIVED = ("journal.jsonl", "result.json", "best/adapter_config.json", "best/adapter_model.safetensors")
@@ -189,3 +190,15 @@ def test_help_teaches_by_example(small_zoo):
         done = command(verb, "--help", cwd=small_zoo)
         assert done.returncode == 0
         assert f"modelswarms {verb}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "keys", "expected"),
+    [
+        (None, (), (None, ())),
+        ("my.yaml", ("--seed", "1"), (Path("my.yaml"), ("--seed", "1"))),
+        ("--utility", ("nlgraph", "--seed=1"), (None, ("--utility", "nlgraph", "--seed=1"))),
+    ],
+)
+def test_a_key_may_stand_where_the_file_would(config, keys, expected):
+    assert file_and_keys(config, keys) == expected

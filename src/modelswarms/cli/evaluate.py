@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from modelswarms.cli.console import output
-from modelswarms.cli.options import Keys, overrides
+from modelswarms.cli.options import Config, Keys, file_and_keys, overrides
 from modelswarms.types import Split
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Experts = Annotated[list[str], cyclopts.Parameter(name="--expert", negative="")]
 
 
 def evaluate(
-    config: Path | None = None, *keys: Keys, expert: Experts, split: Split = "test", out: Path | None = None
+    config: Config = None, *keys: Keys, expert: Experts, split: Split = "test", out: Path | None = None
 ) -> None:
     """Value one or several experts on a configuration's utility, as a search would.
 
@@ -38,6 +38,7 @@ def evaluate(
       modelswarms evaluate my.yaml --expert base --expert adapters/law --expert runs/first
       modelswarms evaluate runs/first --expert runs/first --split dev --out answers.json
       modelswarms evaluate --expert heaviest
+      modelswarms evaluate --utility nlgraph --base models/mine --expert base
 
     Parameters
     ----------
@@ -58,15 +59,16 @@ def evaluate(
 
     if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
         raise ConfigError(f"out: {out} cannot be a file; give a file in a folder that exists.")
-    is_run = config is not None and config.is_dir()
-    below = RunFolder(config).manifest()["config"] if config is not None and is_run else None
-    settings = load_config(None if is_run else config, overrides(keys), below)
+    path, given = file_and_keys(config, keys)
+    is_run = path is not None and path.is_dir()
+    below = RunFolder(path).manifest()["config"] if path is not None and is_run else None
+    settings = load_config(None if is_run else path, overrides(given), below)
     with output.status("loading") as status:
         measured = measure(
             settings,
             expert=expert,
             split=split,
-            run=config if is_run else None,
+            run=path if is_run else None,
             told=lambda m: status.update(f"{m.expert}: {_value(m.value)}"),
         )
     output.print(_table(measured))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, get_type_hints
 
 import cyclopts
@@ -11,10 +12,20 @@ import cyclopts
 from modelswarms.config import SearchConfig
 from modelswarms.errors import ConfigError
 
-__all__ = ["Keys", "configuration_keys", "overrides"]
+__all__ = ["Config", "Keys", "configuration_keys", "file_and_keys", "overrides"]
 
 Keys = Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True, show=False)]
 """Everything on the command line that the verb itself does not know: configuration keys with their values."""
+
+Config = Annotated[str | None, cyclopts.Parameter(allow_leading_hyphen=True)]
+"""A configuration file that may be left out, so that a key may stand in its place."""
+
+
+def file_and_keys(config: str | None, keys: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
+    """The file, if there is one, and all keys: also the one that stands where the file would be."""
+    if config is not None and config.startswith("--"):
+        return None, (config, *keys)
+    return (None if config is None else Path(config)), tuple(keys)
 
 
 def overrides(tokens: Sequence[str]) -> dict[str, str]:
