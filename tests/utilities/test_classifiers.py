@@ -19,6 +19,7 @@ from transformers import (
 )
 
 import modelswarms.zoo
+from hub_server import Hub, Repository, forget_connections, only_hub
 from modelswarms import ConfigError, EvaluationError
 from modelswarms.errors import WrongInputError
 from modelswarms.utilities.classifiers import Classifier, Exchange
@@ -345,3 +346,20 @@ def test_a_device_without_room_is_named(folder, monkeypatch, error, says):
     monkeypatch.setattr(LlamaForSequenceClassification, "to", refuse)
     with pytest.raises(ConfigError, match=says):
         Classifier(str(folder), device="cpu").load()
+
+
+def test_a_hub_id_brings_the_models_files_and_its_code_only_where_that_is_trusted(folder, tmp_path, monkeypatch):
+    made = own_code(tmp_path / "repository", liking)
+    (made / "README.md").write_text("about it")
+    with Hub({"lab/own": Repository({"main": made}), "lab/plain": Repository({"main": folder})}) as hub:
+        only_hub(monkeypatch, hub.address, tmp_path)
+        plain = Classifier("lab/plain@main", dtype="float32")
+        assert plain.logits(["Yes"]) == pytest.approx([1.0], abs=1e-5)
+        with pytest.raises(ConfigError, match=r"utility\.trust_remote_code: true"):
+            Classifier("lab/own").find()
+        assert not list(Classifier("lab/plain").find().glob("*.py"))
+        found = Classifier("lab/own", trust_remote_code=True).find()
+        assert (found / "modeling_mean.py").exists() and not (found / "README.md").exists()
+        with pytest.raises(WrongInputError, match=r"utility\.model: lab/plain:inner names a subfolder, but a model is"):
+            Classifier("lab/plain:inner").find()
+        forget_connections()

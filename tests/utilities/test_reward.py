@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from modelswarms import ConfigError, EvaluationError, Example
+from modelswarms import ConfigError, EvaluationError, Example, evaluate
 from modelswarms.settings import build
 from modelswarms.types import Request, Response, Utility
 from modelswarms.utilities import load_utility
@@ -241,3 +241,13 @@ def test_nothing_is_said_where_nothing_is_cut(made, caplog):
     with caplog.at_level(logging.WARNING):
         made(normalisation="original").score(EXAMPLES, Parrot())
     assert not caplog.records
+
+
+@pytest.mark.slow
+def test_the_published_prompts_run_through_the_zoo(shared, folder):
+    """Its answers are no answers; they are as long as they may be, and each has a finite reward."""
+    path = str(shared / "data" / "eval" / "rm.json")
+    spec = {"kind": "rm_verbose", "data": path, "model": folder, "normalisation": {"low": -1, "high": 2}}
+    (measured,) = evaluate(utility=spec, expert="base")
+    assert len(measured.answers) == 40 and 0 <= measured.value <= 1
+    assert all(a["answer"].startswith("reward ") for a in measured.answers)
