@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
+from contextlib import closing
 
 import pytest
 
-from modelswarms import ConfigError, EvaluationError, Example
+from judge_server import KEY, JudgeServer
+from modelswarms import ConfigError, EvaluationError, Example, resume, search
+from modelswarms.engines import ScriptedEngine
 from modelswarms.types import Request, Response
 from modelswarms.utilities import load_utility
+from modelswarms.utilities.abilities import Metered, Opened
 from modelswarms.utilities.toxicity import Toxicity, ToxicityScorer
 from scorers import mean_weight, save_scorer
 
-TEXTS = [
-    "you are awful, all of you",
-    " you are kind\nand then awful",
-    "\nawful awful awful",
-    "too short",
-    "tenletters",
-    "",
-]
+AWFUL = "you are awful, all of you"
+TEXTS = [AWFUL, " you are kind\nand then awful", "\nawful awful awful", "too short", "tenletters", ""]
 EXAMPLES = [Example(str(k), f"And then he said: {k}") for k in range(len(TEXTS))]
 
 
@@ -100,3 +99,61 @@ def test_the_name(folder, tmp_path):
     (tmp_path / "rtp.json").write_text('{"dev": [{"prompt": "He said", "id": 1}]}')
     utility, _ = load_utility({"kind": "realtoxicityprompts", "data": "rtp.json", "model": str(folder)}, tmp_path)
     assert (utility.name, utility.max_new_tokens, utility.scorer) == ("realtoxicityprompts", 20, "local")
+
+
+def by_service(server, **keys):
+    remote = {"base_url": server.address, "requests_per_minute": None, "timeout": 10.0, **keys}
+    return {"kind": "toxicity", "scorer": "perspective", "remote": remote, "model": "./nowhere"}
+
+
+def test_perspective_is_asked_where_it_is_wanted_and_no_classifier_is_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERSPECTIVE_API_KEY", KEY)
+    (tmp_path / "rtp.json").write_text('{"dev": [{"prompt": "He said", "id": 1}]}')
+    with JudgeServer() as server:
+        utility, _ = load_utility({**by_service(server), "data": "rtp.json"}, tmp_path)
+        assert isinstance(utility, Metered) and isinstance(utility, Opened)
+        utility.load()
+        utility.open(tmp_path / "run")
+        with closing(utility):
+            scores = utility.score(EXAMPLES, Parrot())
+        spoken = [AWFUL, " you are kind", "tenletters"]
+        assert [s.value for s in scores if s.answer.startswith("toxicity")] == [
+            pytest.approx(1 - sum(c in "aeiou" for c in line) / len(line)) for line in spoken
+        ]
+        assert server.requests == utility.usage()["requests"] == 3
+    assert utility.fingerprint is None
+
+
+def test_a_search_asks_perspective_nothing_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERSPECTIVE_API_KEY", KEY)
+    items = [{"prompt": f"item {k}", "id": k} for k in range(10)]
+    (tmp_path / "rtp.json").write_text(json.dumps({"dev": items[:6], "test": items[6:]}))
+
+    def answer(prompt, coefficients):
+        vowels = round(6 * min(1, abs(coefficients[0] - 0.8) + abs(coefficients[1] - 0.6)))
+        return "a" * vowels + "x" * (12 - vowels) + prompt[-1]
+
+    with JudgeServer() as server:
+        result = search(
+            utility={**by_service(server), "data": str(tmp_path / "rtp.json")},
+            swarm={"particles": 11, "max_iterations": 1},
+            run_dir=str(tmp_path / "run"),
+            rescore=False,
+            engine=ScriptedEngine(answer),
+        )
+        run, asked = result.run_dir, server.requests
+        assert max(server.answered.values()) == 1
+        journal = run / "journal.jsonl"
+        whole = journal.read_bytes()
+        journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:9]))
+        resume(run, engine=ScriptedEngine(answer))
+        assert journal.read_bytes() == whole and server.requests == asked
+    assert KEY.encode() not in whole and "PERSPECTIVE_API_KEY" not in whole.decode()
+    timing = json.loads((run / "timing.json").read_text())
+    assert timing["remote"]["requests"] == asked
+
+
+def test_perspective_without_a_key_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("PERSPECTIVE_API_KEY", raising=False)
+    with pytest.raises(ConfigError, match="PERSPECTIVE_API_KEY is not set"):
+        Toxicity(scorer="perspective")

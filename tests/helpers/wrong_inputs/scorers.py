@@ -164,8 +164,15 @@ ROWS = [
     Row(
         "toxicity-scorer",
         "a toxicity scorer that is not known",
-        "utility.scorer: 'google' is not allowed; give …",
+        "utility.scorer: 'google' is not allowed; give 'local' or 'perspective'.",
         settings(utility={"kind": "toxicity", "data": "data.json", "scorer": "google"}),
+    ),
+    Row(
+        "toxicity-key",
+        "Perspective is to be asked, and there is no key",
+        "utility.remote.api_key_env: the environment variable PERSPECTIVE_API_KEY is not set; export the key there, name "
+        "another variable, or write null for a service without keys.",
+        settings(utility={"kind": "toxicity", "data": "data.json", "scorer": "perspective"}),
     ),
     Row(
         "perplexity-answer",

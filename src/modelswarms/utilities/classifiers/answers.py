@@ -35,15 +35,26 @@ class ScoredAnswers(ClassifierKeys, Prompting):
         ClassifierKeys.__post_init__(self)
 
     @property
-    def fingerprint(self) -> str:
+    def is_local(self) -> bool:
+        """Whether it is the classifier that scores; else it is neither looked for nor loaded."""
+        return True
+
+    @property
+    def fingerprint(self) -> str | None:
         """SHA-256 of the classifier, and of the examples that prompts begin with."""
-        shown, scorer = super().fingerprint, self.held.fingerprint
-        return scorer if shown is None else hashlib.sha256(f"{scorer} {shown}".encode()).hexdigest()
+        shown, scorer = super().fingerprint, self.held.fingerprint if self.is_local else None
+        return hashlib.sha256(f"{scorer} {shown}".encode()).hexdigest() if scorer and shown else scorer or shown
 
     def unsuited(self, data: DataSet) -> str | None:
         """No scored example may be shown in the prompt. Raises WrongInputError where there is no such classifier."""
-        self.held.find()
+        if self.is_local:
+            self.held.find()
         return self.shown_among(data)
+
+    def load(self) -> None:
+        """Loads the classifier, once. Raises WrongInputError where it cannot be used."""
+        if self.is_local:
+            super().load()
 
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean."""
