@@ -170,8 +170,8 @@ ROWS = [
     Row(
         "toxicity-key",
         "Perspective is to be asked, and there is no key",
-        "utility.remote.api_key_env: the environment variable PERSPECTIVE_API_KEY is not set; export the key there, name "
-        "another variable, or write null for a service without keys.",
+        "utility.remote.api_key_env: the environment variable PERSPECTIVE_API_KEY is not set; export the key there, "
+        "name another variable, or write null for a service without keys.",
         settings(utility={"kind": "toxicity", "data": "data.json", "scorer": "perspective"}),
     ),
     Row(
