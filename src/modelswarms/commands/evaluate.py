@@ -83,7 +83,7 @@ def evaluate(
     *,
     expert: str | Path | Sequence[str | Path],
     split: Split = "test",
-    engine: Engine | None = None,
+    engine: Engine | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     told: Callable[[Measured], None] = lambda measured: None,
     **keys: Any,
@@ -96,7 +96,7 @@ def evaluate(
         expert: ``base``, the name of one of the configuration's experts, the folder of a run (its best expert), a
             PEFT folder, or a hub id; or several.
         split: ``dev`` or ``test``.
-        engine: an engine of your own, instead of the one ``engine.kind`` names.
+        engine: the configuration's ``engine`` keys, or an engine of your own.
         run: the run whose measured constants are used, where the utility needs some; by default ``config`` where that
             is a run's folder. Without one they are measured on what is evaluated.
         told: is called with each figure as it is there.
@@ -105,6 +105,8 @@ def evaluate(
     Raises:
         WrongInputError: something given cannot be used; nothing was evaluated.
     """
+    if isinstance(engine, Mapping):
+        keys, engine = {**keys, "engine": engine}, None
     if run is None and isinstance(config, str | Path) and Path(config).is_dir():
         run = config
     settings = _settings(config, keys)
