@@ -6,14 +6,16 @@ import json
 
 import pytest
 
+from judge_server import KEY, JudgeServer
 from modelswarms import evaluate
 from modelswarms.utilities import NAMED
 from scorers import save_scorer
 
 FILES = (
-    "citation_prediction_classification gsm8k hearsay hellaswag human_cartoons human_phd_application "
-    "knowledge_crosswords medmcqa medqa mmlu mmlu_pro nlgraph normad_country normad_value rm scifact stem truthfulqa"
-).split()
+    "citation_prediction_classification", "gsm8k", "hearsay", "hellaswag", "human_cartoons", "human_phd_application",
+    "knowledge_crosswords", "medmcqa", "medqa", "mmlu", "mmlu_pro", "nlgraph", "normad_country", "normad_value", "rm",
+    "scifact", "stem", "truthfulqa",
+)  # fmt: skip
 ITEMS = 2
 
 
@@ -22,7 +24,8 @@ def names_of(file: str) -> list[str]:
     return [name for name, named in NAMED.items() if (named.data or name) == file and not named.keys.get("parts")]
 
 
-CASES = [names_of(file)[0] for file in FILES if names_of(file)]
+CASES = [name for file in FILES for name in names_of(file) if not name.startswith("rm_") or name == "rm_concise"]
+RANGES = {"abstention": (-1.0, 1.0), "judge": (1.0, 10.0)}
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +39,32 @@ def test_every_sample_has_a_name(shared):
     assert [file for file in FILES if not names_of(file)] == []
 
 
+@pytest.fixture(scope="module")
+def judge():
+    """A service that rates every answer 3."""
+    with pytest.MonkeyPatch.context() as patch, JudgeServer(lambda body: "Rating: 3/10") as server:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        yield server
+
+
+def keys_of(name: str, scorer: str, judge: JudgeServer) -> dict:
+    """What a name needs, and short answers: the base is asked, not admired."""
+    kind = NAMED[name].kind
+    if kind == "judge":
+        return {"model": "judge-1", "remote": {"base_url": judge.address}, "max_new_tokens": 8}
+    if kind == "reward_model":
+        return {"model": scorer, "dtype": "float32", "max_new_tokens": 8}
+    return {"max_new_tokens": 20} if name == "gsm8k" else {}
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_a_sample_is_evaluated(name, shared, scorer):
+def test_a_sample_is_evaluated(name, shared, scorer, judge):
     path = shared / "data" / "eval" / f"{NAMED[name].data or name}.json"
-    keys = {"kind": name, "data": {"file": str(path), "dev_size": ITEMS}}
-    if NAMED[name].kind == "reward_model":
-        keys |= {"model": scorer, "dtype": "float32", "max_new_tokens": 8, "allow_harmful": True}
-    if name == "gsm8k":
-        keys |= {"max_new_tokens": 20}
-    (measured,) = evaluate(utility=keys, expert="base", split="dev", engine={"device": "cpu", "threads": 1})
+    utility = {"kind": name, "data": {"file": str(path), "dev_size": ITEMS}, **keys_of(name, scorer, judge)}
+    (measured,) = evaluate(utility=utility, expert="base", split="dev", engine={"device": "cpu", "threads": 1})
     assert measured.utility == name
     assert measured.examples == ITEMS
-    low, high = {"reward_model": (-1, 1)}.get(NAMED[name].kind, (0, 1))
+    low, high = RANGES.get(NAMED[name].kind, (0.0, 1.0))
     assert low <= measured.value <= high
     assert all(isinstance(answer["response"], str) for answer in measured.answers)
     known = {str(item.get("id", k)) for k, item in enumerate(json.loads(path.read_text())["dev"])}
