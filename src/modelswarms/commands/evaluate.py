@@ -107,12 +107,8 @@ def evaluate(
     """
     if isinstance(engine, Mapping):
         keys, engine = {**keys, "engine": engine}, None
-    if run is None and isinstance(config, str | Path) and Path(config).is_dir():
-        run = config
-    settings = _settings(config, keys)
-    wanted = [expert] if isinstance(expert, str | Path) else list(expert)
-    if not wanted:
-        raise ConfigError("expert: none is given; give 'base', a name, a folder, or a run.")
+    settings, run = _settings(config, keys), run or _run_of(config)
+    wanted = _wanted(expert)
     base, _ = base_of(settings)
     folders = _folders(wanted, settings)
     utility, data = load_utility(settings.utility, Path.cwd())
@@ -131,8 +127,8 @@ def evaluate(
         if needs_constants(utility):
             constants = _constants(run) or measured_constants(utility, engine, examples, blocks, weights, StageTimes())
             utility = with_constants(utility, constants)
-        for folder in opposing:
-            answers = opposing_answers(utility, engine, _alone(space, folder), examples, blocks, StageTimes())
+        for opponent in (_alone(space, folder) for folder in opposing):
+            answers = opposing_answers(utility, engine, opponent, examples, blocks, StageTimes())
             utility = with_answers(utility, answers)
         exam = _Exam(engine, utility, data, split, blocks)
         for given, coefficients in zip(wanted, weights, strict=True):
@@ -142,11 +138,22 @@ def evaluate(
     return measured
 
 
+def _wanted(expert: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    wanted = [expert] if isinstance(expert, str | Path) else list(expert)
+    if not wanted:
+        raise ConfigError("expert: none is given; give 'base', a name, a folder, or a run.")
+    return wanted
+
+
+def _run_of(config: object) -> str | Path | None:
+    """The folder of a run, where one stands for the configuration."""
+    return config if isinstance(config, str | Path) and Path(config).is_dir() else None
+
+
 def _settings(config: SearchConfig | Mapping[str, Any] | str | Path | None, keys: Mapping[str, Any]) -> SearchConfig:
     """As for a search; the folder of a run stands for the configuration that it was begun with."""
-    if isinstance(config, str | Path) and Path(config).is_dir():
-        config = RunFolder(config).manifest()["config"]
-    return settings_from(config, keys)
+    run = _run_of(config)
+    return settings_from(config if run is None else RunFolder(run).manifest()["config"], keys)
 
 
 def _constants(run: str | Path | None) -> dict[str, float] | None:
