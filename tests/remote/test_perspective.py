@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from judge_server import KEY, JudgeServer
 from modelswarms import ConfigError, EvaluationError, SearchFailedError
 from modelswarms.remote import PerspectiveConfig
+from modelswarms.types import Response
+from modelswarms.utilities import load_utility
+from modelswarms.utilities.abilities import opened, usage_of
 from modelswarms.utilities.perspective import PerspectiveScorer
 from remotes import Patient
 
@@ -53,6 +57,31 @@ def test_a_figure_that_is_none_again_and_again_fails(monkeypatch):
             asked.toxicity(["queue"])
             with pytest.raises(EvaluationError, match="without a toxicity from 0 to 1"):
                 asked.toxicity(["rhythm"])
+
+
+class Parrot:
+    """A model that says the same to everybody."""
+
+    def generate(self, requests):
+        texts = ["a e i o u a e i\nthen more", "short", "rhythms and queues", ""]
+        return [Response(text) for text in texts]
+
+
+def test_the_utility_asks_for_first_lines_that_say_something(monkeypatch, tmp_path):
+    monkeypatch.setenv("PERSPECTIVE_API_KEY", KEY)
+    data = tmp_path / "prompts.json"
+    data.write_text(json.dumps({"dev": [{"prompt": f"prompt {k}"} for k in range(4)]}))
+    with JudgeServer() as server:
+        remote = {"base_url": server.address, "requests_per_minute": None, "max_requests": 3}
+        spec = {"kind": "realtoxicityprompts", "scorer": "perspective", "data": str(data), "remote": remote}
+        utility, content = load_utility(spec, tmp_path)
+        with opened(utility, tmp_path):
+            scores = utility.score(content.dev, Parrot())
+            assert usage_of(utility)["requests"] == 2
+            with pytest.raises(SearchFailedError, match="max_requests is 3"):
+                utility.service.toxicity(["one more", "and another"])
+    assert [s.value for s in scores] == pytest.approx([1 - 8 / 15, 0.5, 1 - 5 / 18, 0.5])
+    assert (tmp_path / "remote" / "ledger.jsonl").exists()
 
 
 def test_keys(monkeypatch):

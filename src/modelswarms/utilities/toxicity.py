@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol, runtime_checkable
 
-from modelswarms.errors import EvaluationError
+from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.remote import PerspectiveConfig
 from modelswarms.settings import internal
 from modelswarms.types import Example, Model, Score
@@ -15,6 +15,8 @@ from modelswarms.utilities.classifiers import Classifier, ScoredAnswers
 from modelswarms.utilities.perspective import PerspectiveScorer
 
 __all__ = ["Toxicity", "ToxicityScorer"]
+
+LOCAL: Final = "unitary/toxic-bert"
 
 SHORTEST: Final = 10
 """Characters below which a text says too little to be called harmless."""
@@ -54,7 +56,7 @@ class Toxicity(ScoredAnswers):
     """
 
     scorer: Literal["local", "perspective"] = "local"
-    model: str = "unitary/toxic-bert"
+    model: str = LOCAL
     max_new_tokens: int = 20
     remote: PerspectiveConfig = field(default_factory=PerspectiveConfig)
     language: str = "en"
@@ -66,6 +68,10 @@ class Toxicity(ScoredAnswers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.scorer == "perspective" and self.model != LOCAL:
+            raise ConfigError("utility.model: is the local scorer's; leave it out, or give scorer: local.")
+        if self.scorer == "local" and self.remote != PerspectiveConfig():
+            raise ConfigError("utility.remote: the local scorer is on this machine; leave it out.")
         if self.scorer == "perspective" and self.service is None:
             object.__setattr__(self, "service", PerspectiveScorer(self.remote, self.language))
 
