@@ -11,12 +11,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
-.PHONY: help setup demo test lint format examples readme benchmarks zoo agreement clean
+.PHONY: help setup demo test served lint format examples readme benchmarks zoo agreement clean
 
 help:
 	@echo "make demo    set up, then a real search on the embedded zoo, about two minutes on two cores"
 	@echo "make test    set up, then the whole CPU test suite"
 	@echo "make lint    formatting, lint, types and import contracts"
+	@echo "make served  the judge against a real server: transformers serve with the zoo's base, one or two minutes"
 	@echo "make examples, make readme    run the examples, and the README's commands"
 	@echo "make benchmarks               the demo over five seeds (about fifteen minutes)"
 	@echo "make zoo                      build the zoo from its seed on a GPU, and compare it with the committed one"
@@ -36,6 +37,9 @@ demo: setup
 
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+served: setup
+	@OMP_NUM_THREADS=2 $(BIN)/python -m pytest -m slow tests/utilities/test_judge_served.py $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .
