@@ -13,8 +13,8 @@ from modelswarms.utilities.parsing.option_texts import after_announcement, equal
 
 __all__ = ["stated_option"]
 
-_ASKED: Final = re.compile(r"(?m)(?:^|(?<=\?\s))A:\s+(?=\(?[A-Za-z]\)?[.\s]*$)")
-"""An "A:" that stands for "answer": only a letter follows."""
+_ASKED: Final = re.compile(r"(?m)(?:^|(?<=\?\s))A:\s+(?=\(?[A-Za-z]\)?[.\s]*$|\(?[A-Z][).:]\s)")
+"""An "A:" that stands for "answer": a letter follows."""
 _QUESTION: Final = re.compile(r"^\s*Q\s*[:.][^\n?]*\?\s*(?=\S)")
 
 

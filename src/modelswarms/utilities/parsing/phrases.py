@@ -62,10 +62,11 @@ ANSWERED: Final = pattern(
 ADJACENT: Final = pattern(rf"""\b{_OPTION}\b[\s"'(\[*]*$""")
 _CHOOSE: Final = any_of(
     """choose, chose, choosing, chosen, pick, picked, picking, select, selected, selecting, guess, guessing, say,
-    answer, vote, go with, go for, going with, going for, went with, opt for, opting for, settle on, settle
-    for, lean to, lean towards?, leaning to, leaning towards?, prefer, believe, think, suspect, conclude,
-    favou?r, suggests?, indicates?, goes to, points? to, supports?, stick with, sticking with, match, matches,
-    matching, leads? to, leads? us to, corresponds? to, corresponding to, mean, meant, got"""
+    answer, vote, go with, go for, bet on, mark, tick, circle, going with, going for, went with, opt for,
+    opting for, settle on, settle for, lean to, lean towards?, leaning to, leaning towards?, prefer, believe,
+    think, suspect, conclude, favou?r, suggests?, indicates?, goes to, points? to, supports?, stick with,
+    sticking with, match, matches, matching, leads? to, leads? us to, corresponds? to, corresponding to, mean,
+    meant, got"""
 )
 _SO: Final = any_of(
     r"""so, ergo, therefore, thus, hence, thereby, consequently, meaning, namely, which is, which makes, it is,
@@ -122,7 +123,13 @@ _OPENING: Final = any_of(
     the, got it, great, good question, looking at this, not sure, i'm not sure, i am not sure, i don't know,
     unsure, hmm"""
 )
-BEGINNING: Final = pattern(rf"""(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>=\-\#•→➡➤]*(?:{_OPENING}\b[\s,.!:;"'*-]*)*$""")
+_ADVERBIAL: Final = r"(?!not\b|neither\b|except\b|unlike\b|besides\b|instead\b)(?:[a-z']+\s+){0,4}[a-z']{2,},\s*"
+BEGINNING: Final = pattern(
+    rf"""(?:(?:^|[\n.!?;:{ANSWER}\])])[\s"'*>=\-\#•→➡➤]*(?:{_OPENING}\b[\s,.!:;"'*-]*)*
+          |(?:^|[\n.!?])\s*{_ADVERBIAL})$"""
+)
+"""The beginning of a text or a sentence, or after its opening ("Hmm,", "In conclusion,")."""
+
 RETRACTED: Final = pattern(
     rf"""(?:^|[\s.,;!?–—(-])(?:{RETRACTION}|no(?=\s*[,.:;!–—-])
           |but\s+(?:the\s+)?(?:correct|right|actual|real|true|best|final|answer))(?!\w)[^\n]{{0,60}}$"""
@@ -175,7 +182,7 @@ RIGHT: Final = pattern(
     rf"""\s*(?:{_IS}\s+{_DEGREE}{_GOOD}\b
             (?!\s+(?:only\s+)?(?:in|for)\s+(?:some|certain|part)|\s+that\s+is\s+(?:not|wrong|incorrect))
           |(?:fits|makes\s+(?:the\s+most\s+)?sense|best\s+\w+s|correctly\s+\w+s|works|it\s+is|(?:is|remains|is\s+left)(?=\s*(?:[.!;,\n]|$))
-            |wins|stands\s+out
+            |wins|stands\s+out|sounds\s+(?:right|correct)
             |completes|satisfies|answers|matches)\b)"""
 )
 _BAD: Final = any_of(
@@ -193,7 +200,7 @@ WRONG: Final = pattern(
             (?:(?:{ADVERB}|both|all|too|partly|partially|an?|the|to\s+be|easily)\s+)*{_BAD}\b
           |{_FAILS}\b)"""
 )
-_JUDGED: Final = r"""["')\].:,–—\s-]{1,5}\(?\s*"""
+_JUDGED: Final = r"""["')\].:,=–—\s-]{1,5}\(?\s*"""
 _VERDICT_END: Final = r"""(?=\s*(?:$|[.,;:!?)\n–—-])|\s+(?:because|since|as)\b|\s+\(?[A-Z][).:\]])"""
 JUDGED_WRONG: Final = pattern(
     rf"""{_JUDGED}(?:(?:incorrect|wrong|false|untrue|not\s+(?:correct|right|true)|ruled\s+out|eliminated){_VERDICT_END}

@@ -21,7 +21,7 @@ _ABOUT: Final = any_of("an?, about, around, approximately, exactly, at, solid, s
 _NAMED: Final = pattern(
     rf"""\b(?P<name>(?:(?:overall|final|total|my|quality|the)\s+)*(?:rating|score|grade|rate|mark))\b
         (?:\s+(?:for|of)\b(?!\s*\d)[^.\n:\d]{{0,60}}?)?[\s"'*\])]*
-        (?:\s(?:is|was|would\s+be|of|as|at)\b|[:=–—>-]|->)?[\s"':=*\[({{<#~≈+{ANSWER}]*(?:\b{_ABOUT}\b{_SIGNS})*{_VALUE}"""
+        (?:\s(?:is|was|would\s+be|of|as|at)\b|[:=–—>-]+)?[\s"':=*\[({{<#~≈+{ANSWER}]*(?:\b{_ABOUT}\b{_SIGNS})*{_VALUE}"""
 )
 """Rating: 8"""
 
@@ -36,6 +36,7 @@ _GIVE: Final = any_of(
 _GIVEN: Final = pattern(
     rf"""\b{_GIVE}\b(?:(?!\b(?:scale|because|since|if|reasons?|examples?|points?\s+out)\b)[^.\n:;\d]){{0,70}}?
         (?:\b(?:an?|as|at|with|of|about|around|exactly|it|solid|strong|score|rating|grade)\b|[:=]){_SIGNS}{_VALUE}
+      |\bsay\s+{_VALUE.replace("value", "said")}
       |\brated?\b[^.\n:;\d]{{0,60}}?\s{_VALUE.replace("value", "plain")}"""
 )
 """I would give it an 8."""
@@ -61,6 +62,7 @@ _ECHO: Final = pattern(
        |\b(?:\d+|one){_MEANS}(?:\s*(?:,|and)\s*(?:\d+|ten)(?:{_MEANS}|\s*(?:the\s+)?{_BEST}\b))?
        |\b(?:\d+|one)\s*(?:-|–|to)\s*(?:10|ten)\s+(?:scale|rating)\b
        |\(\s*(?:(?:1|one)\s*(?:-|–|to)\s*|out\s+of\s+)(?:10|ten)\s*\)
+       |\bout\s+of\s+(?:10|ten)(?=\s*:)
        |[?_x]\s*/\s*10\b"""
 )
 """The scale said again, and the question's own "?/10"."""
@@ -70,7 +72,9 @@ _BOUND: Final = pattern(
     r"\b(?:(?:less|more|fewer|greater|higher|lower|better|worse)\s+than|at\s+(?:least|most)|under|above|below|over)\s+(?:an?\s+)?$"
 )
 _OVERALL: Final = pattern(r"\b(?:overall|total|final|verdict|average)\b[^.\n\d]{0,40}$")
-_CRITERION: Final = re.compile(r"^[\s\-*•#\d.)]*[A-Z][\w /&-]{2,30}[\s*]*[:–-][\s*]*$")
+_CRITERION: Final = re.compile(
+    r"""(?:(?:^|\n)[\s\-*•#\d.)]*[A-Z][\w /&-]{2,30}[\s*]*[:–-][\s*]*|(?:^|[,;\n])\s*[A-Za-z]{4,}(?:\s+[a-z]+)?\s+)$"""
+)
 
 
 def stated_rating(text: str, low: float = 1, high: float = 10) -> float | None:
@@ -87,7 +91,7 @@ def stated_rating(text: str, low: float = 1, high: float = 10) -> float | None:
     found = _chosen(text)
     if found is None:
         return None
-    part = "value" if found["value"] is not None else "plain"
+    part = next(name for name in ("value", "plain", "said") if found.groupdict().get(name) is not None)
     start, end = found.span(part)
     tail = _TAIL.match(text, end)
     if tail and _number(tail["of"]) != high:
@@ -112,7 +116,7 @@ def _chosen(text: str) -> re.Match[str] | None:
     if overall := [m for m in over if _OVERALL.search(text[: m.start()])]:
         return overall[0]
     if over:
-        criteria = [m for m in over if _CRITERION.match(text[: m.start("value")].rpartition("\n")[2])]
+        criteria = [m for m in over if _CRITERION.search(text[: m.start("value")])]
         return over[0] if len({m["value"] for m in criteria}) < 2 else None
     return (
         _CALLED.search(text) or _GIVEN.search(text) or _LONE.fullmatch(text) or _IS.search(text) or _BEGUN.match(text)

@@ -6,44 +6,52 @@ import re
 from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, first_turn, plain, without_emphasis
-from modelswarms.utilities.parsing.patterns import any_of, pattern
+from modelswarms.utilities.parsing.patterns import RETRACTION, any_of, pattern
 
 __all__ = ["phrase", "same_phrase", "stated_phrase"]
 
 _BE: Final = any_of("is, was, would be, should be, must be")
 _HEDGE: Final = any_of(
-    """clearly, definitely, probably, most likely, certainly, simply, obviously, therefore, likely"""
+    """clearly, definitely, probably, most likely, certainly, simply, obviously, therefore, likely, of course"""
+)
+_THUS: Final = any_of(
+    """so, thus, therefore, hence, probably, maybe, perhaps, definitely, clearly, obviously, likely, most likely,
+    in short, in a word, in one word, in summary, in conclusion, finally, that is easy, that's easy"""
 )
 _MARK: Final = pattern(
-    rf"""(?:^|[\n.!?,;{{"]\s*|\b(?:so|that|therefore|thus|hence|here\s+is|here's)\s+)
+    rf"""(?:^|[\n.!?,;{{"]\s*|\b(?:so|that|therefore|thus|hence|here\s+is|here's)\s+)[\s>#*-]*
         (?:(?:so|therefore|thus|hence)\s*,?\s+)?(?:(?:the|my|your)\s+)?
-        (?:(?:final|correct|right|best|short|most\s+likely)\s+)*
-        \b(?:answer|response|solution|ans|output)\b(?:\s+(?:to|for|of)\b(?:[^.!?\n:"]|"[^"\n]*"){{0,80}}?)?
-        (?:\s+here)?["']?(?:\s*(?:[:=?]|->|=>|\n)|\s+[-–]\s|\s{_BE}\b\s*:?)(?:\s|,\s*of\s+course\s*,|\b{_HEDGE}\b)*(?=\S)"""
+        (?:(?:final|correct|right|best|short|most\s+likely)\s+)*\b(?:answer|response|solution|ans|output|guess)\b
+        (?:\s+(?:to|for|of|that|which|you|i)\b(?:[^.!?\n:"]|"[^"\n]*"){{0,80}}?)?(?:\s+here)?
+        ["']?(?:\s*(?:[:=?]|->|=>|\n)|\s+[-–]\s|\s{_BE}\b\s*:?)(?:\s|,\s*of\s+course\s*,|\b{_HEDGE}\b)*(?=\S)"""
 )
 _EXCLAMATION: Final = any_of(
     """sure, certainly, of course, ok, okay, well, hmm+, great question, good question, absolutely, yes, easy,
     let me think, let's see"""
 )
 _OPINION: Final = any_of(
-    """i think, i believe, i guess, i would say, i would answer, i suppose, i'd say, i'd answer, i'd guess, i'm
-    pretty sure, i'm sure"""
+    """i think, i believe, i guess, i reckon, i bet, i would say, i would answer, i suppose, i'd say, i'd answer,
+    i'd guess, i'm pretty sure, i'm sure"""
 )
+_UNSURE: Final = any_of("i'm not sure, i am not sure, not sure, i don't know, i do not know")
 _OPENING: Final = pattern(
     rf"""(?:{_EXCLAMATION}\b[,.!:;]+\s*
           |{_OPINION}\b,?\s*(?:that\s+)?(?=\S)
-          |(?:it|that|this|they)(?:'s|'re|\s+(?:is|was|are|would\s+be|must\s+be))\s+(?!not\b|no\b)(?=\S)
-          |(?:so|thus|therefore|hence|probably|maybe|perhaps|definitely|clearly|obviously|likely|most\s+likely)\b,?\s+(?=\S)
+          |{_UNSURE}\b[,.;]+\s*(?:but\s+)?(?=\S)
+          |(?:it|that|this|they)(?:'s|'re|\s+(?:is|was|are|(?:would|must|should|has\s+to|can\s+only)\s+be))\s+(?!not\b|no\b)(?=\S)
+          |{_THUS}\b\s*[,:]?\s+(?=\S)
+          |[\w ]{{1,40}}\?\s+no,\s*(?=\S)
           |a\s*:\s*(?=\S)
           |\d{{1,2}}[.)]\s+(?=\S))"""
 )
+_TAKEN_BACK: Final = pattern(rf"^.{{1,60}}?[.!?,–—-]\s*{RETRACTION}\b[,:.]?\s+(?:no,?\s+)?(?=\S)")
 _SENTENCE_END: Final = (  # "Dr." and initials end none
     r"(?<!\b[A-Za-z])(?<!\b(?:St|Dr|Mr|Ms|Mt|Ft|Jr|Sr|No|vs|Co))(?<!\b(?:Mrs|Inc|Ltd|etc|Gen|Col|Sgt|Rev|Hon))"
     r"(?<!\b(?:Prof|Capt))\.(?=\s+\S)"
 )
 _END: Final = re.compile(
     rf"""\n|[!?](?=\s|$)|{_SENTENCE_END}|;\s|\s+[-–—]{{1,2}}\s+|\s*—\s*|\s+\(|,?\s+(?:because|since)\b
-       |,\s+(?:which|who|as|where|not|[Ii]\s+(?:think|believe|guess))\b|,?\s+of\s+course\b|:\s|\s+\[\d|\s+(?:rather\s+than|instead\s+of)\b""",
+       |,\s+(?:which|who|as|where|not|(?:also\s+)?(?:known|called)|[Ii](?:'d|\s+would)?\s+(?:think|believe|guess|say))\b|,?\s+of\s+course\b|:\s|\s+\[\d|\s+(?:rather\s+than|instead\s+of)\b""",
     re.VERBOSE,
 )
 _OUTER: Final = " \t\n.,:;!?\"'`*_()[]{}<>-–—=➡→|" + ANSWER
@@ -77,6 +85,8 @@ def stated_phrase(text: str) -> str | None:
         text = boxed[0] if boxed else text
     elif marked := _MARK.search(text):
         text = text[marked.end() :]
+    elif taken_back := _TAKEN_BACK.match(text):
+        text = text[taken_back.end() :]
     before = None
     while before != text:
         before, text = text, text.lstrip(_OUTER)
