@@ -16,8 +16,6 @@ from modelswarms.utilities.perspective import PerspectiveScorer
 
 __all__ = ["Toxicity", "ToxicityScorer"]
 
-LOCAL: Final = "unitary/toxic-bert"
-
 SHORTEST: Final = 10
 """Characters below which a text says too little to be called harmless."""
 
@@ -56,7 +54,7 @@ class Toxicity(ScoredAnswers):
     """
 
     scorer: Literal["local", "perspective"] = "local"
-    model: str = LOCAL
+    model: str = "unitary/toxic-bert"
     max_new_tokens: int = 20
     remote: PerspectiveConfig = field(default_factory=PerspectiveConfig)
     language: str = "en"
@@ -68,8 +66,6 @@ class Toxicity(ScoredAnswers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.scorer == "perspective" and self.model != LOCAL:
-            raise ConfigError("utility.model: is the local scorer's; leave it out, or give scorer: local.")
         if self.scorer == "local" and self.remote != PerspectiveConfig():
             raise ConfigError("utility.remote: the local scorer is on this machine; leave it out.")
         if self.scorer == "perspective" and self.service is None:

@@ -151,19 +151,6 @@ ROWS = [
         judge(mode="pairwise", against="heavyest"),
     ),
     Row(
-        "perspective-no-key",
-        "the environment variable with Perspective's key is not set",
-        "utility.remote.api_key_env: the environment variable PERSPECTIVE_API_KEY is not set; export the key there, "
-        "name another variable, or write null for a service without keys.",
-        settings(utility={"kind": "toxicity", "scorer": "perspective", "data": "data.json"}),
-    ),
-    Row(
-        "perspective-model",
-        "a model for Perspective",
-        "utility.model: is the local scorer's; leave it out, or give scorer: local.",
-        settings(utility={"kind": "toxicity", "scorer": "perspective", "model": "mine", "data": "data.json"}),
-    ),
-    Row(
         "local-remote",
         "limits for a scorer on this machine",
         "utility.remote: the local scorer is on this machine; leave it out.",
