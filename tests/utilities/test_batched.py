@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from harness_tasks import TASKS, written
+from every_kind import CLASSIFIER, DATA, GENERATE, KEYS, LOGLIKELIHOOD, REMOTE, made_ready
 from judge_server import KEY, JudgeServer
 from modelswarms.remote import Remote
 from modelswarms.scoring import score_blocks
@@ -16,22 +15,6 @@ from modelswarms.types import Loglikelihood, Response
 from modelswarms.utilities import KINDS, load_utility
 from modelswarms.utilities.abilities import Calibrated, abilities_of, loaded, opened, with_constants
 from modelswarms.utilities.classifiers import Classifier
-from scorers import save_scorer
-
-ITEMS = [
-    {"question": f"What is {k} + {k}?", "answer": "AB"[k % 2], "choices": {"A": str(2 * k), "B": "none"}, "id": k}
-    for k in range(24)
-]
-OWN = """
-from modelswarms.types import Request
-
-
-def score(examples, model):
-    return [float(len(r.text)) for r in model.generate([Request(e.question) for e in examples])]
-"""
-
-GENERATE, LOGLIKELIHOOD, CLASSIFIER, REMOTE = "generate", "loglikelihood", "classifier", "remote"
-"""Who is asked."""
 
 
 @pytest.fixture(scope="module")
@@ -44,37 +27,7 @@ def judge():
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Data, code, tasks and a classifier."""
-    folder = tmp_path_factory.mktemp("place")
-    (folder / "items.json").write_text(json.dumps({"dataset": "sums", "dev": ITEMS[:12], "test": ITEMS[12:]}))
-    (folder / "mine.py").write_text(OWN)
-    save_scorer(folder / "scorer", lambda token: 1.0)
-    written(folder / "tasks", {name: TASKS[name] for name in ("choice", "write", "texts")})
-    return folder
-
-
-DATA = {"data": "items.json"}
-TASK = {"kind": "lm_eval", "include_path": "tasks"}
-KEYS = {
-    "abstention": ({"kind": "abstention", **DATA}, {GENERATE: 2}),
-    "exact_match": ({"kind": "exact_match", **DATA}, {GENERATE: 1}),
-    "function": ({"kind": "function", "target": "mine:score", **DATA}, {GENERATE: 1}),
-    "lm_eval": ({**TASK, "task": "choice"}, {LOGLIKELIHOOD: 1}),
-    "lm_eval, written": ({**TASK, "task": "write"}, {GENERATE: 1}),
-    "lm_eval, rolling": ({**TASK, "task": "texts"}, {LOGLIKELIHOOD: 1}),
-    "judge": ({"kind": "judge", "model": "judge-1", **DATA}, {GENERATE: 1, REMOTE: 1}),
-    "multi_task": (
-        {"kind": "multi_task", "parts": {"exact_match": DATA, "multiple_choice": DATA}},
-        {GENERATE: 1},  # a block has one part only
-    ),
-    "multiple_choice": ({"kind": "multiple_choice", **DATA}, {GENERATE: 1}),
-    "multiple_choice, likelihood": ({"kind": "multiple_choice", "by": "likelihood", **DATA}, {LOGLIKELIHOOD: 1}),
-    "perplexity": ({"kind": "perplexity", **DATA}, {LOGLIKELIHOOD: 1}),
-    "reward_model": (
-        {"kind": "reward_model", "model": "scorer", "normalisation": "original", **DATA},
-        {GENERATE: 1, CLASSIFIER: 1},
-    ),
-    "toxicity": ({"kind": "toxicity", "model": "scorer", **DATA}, {GENERATE: 1, CLASSIFIER: 1}),
-}
+    return made_ready(tmp_path_factory.mktemp("place"))
 
 
 class Counting:
