@@ -2,9 +2,10 @@
 
 from modelswarms.utilities.parsing import compat
 from modelswarms.utilities.parsing.answers import AnswerKind, Parsing, answer_kind, stated_answer
-from modelswarms.utilities.parsing.numbers import final_number, first_number
 from modelswarms.utilities.parsing.options import stated_option
 from modelswarms.utilities.parsing.ratings import stated_rating
+from modelswarms.utilities.parsing.short_numbers import first_number
+from modelswarms.utilities.parsing.solutions import final_number
 from modelswarms.utilities.parsing.truth import stated_truth
 from modelswarms.utilities.parsing.words import phrase, same_phrase, stated_phrase
 from modelswarms.utilities.parsing.yes_no import stated_yes_no

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modelswarms.utilities.parsing.numbers import decimal_of, final_number, first_number
+from modelswarms.utilities.parsing.numbers import decimal_of
+from modelswarms.utilities.parsing.short_numbers import first_number
+from modelswarms.utilities.parsing.solutions import final_number
 from modelswarms.utilities.parsing.words import stated_phrase
 from modelswarms.utilities.parsing.yes_no import stated_yes_no
 

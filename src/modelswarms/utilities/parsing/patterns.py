@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["ADVERB", "RETRACTION", "any_of", "pattern"]
+__all__ = ["ADVERB", "EXACTLY", "RETRACTION", "any_of", "pattern"]
 
 
 def any_of(words: str) -> str:
@@ -29,6 +29,12 @@ ADVERB: Final = any_of(
     certainly, most definitely, very likely, therefore, thus, hence, indeed, actually, still, also, just,
     only, in fact, of course, perhaps, maybe, surely, really, now, again, then"""
 )
+
+EXACTLY: Final = any_of(
+    """equal to, exactly, about, approximately, only, just, therefore, thus, then, also, simply, a total of,
+    indeed, clearly, usd, eur, rs"""
+)
+"""What may stand between "the answer is" and a number."""
 
 RETRACTION: Final = any_of(
     r"""wait, actually, correction, scratch that, on second thoughts?, on reflection, upon reflection, i meant?,
