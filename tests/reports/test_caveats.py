@@ -96,3 +96,20 @@ def test_gaps_are_seen_against_the_range():
     assert caveats(result(best={"dev": 60.0, "test": 1.0}), [EVALUATION], wide)
     endless = {"utility": {"name": "u", "range": None}}
     assert caveats(result(best={"dev": 60.0, "test": 1.0}), [EVALUATION], endless) == []
+
+
+@pytest.mark.parametrize(
+    ("utility", "harmful"),
+    [
+        ({"kind": "reward_model", "mode": "reverse", "allow_harmful": True}, True),
+        ({"kind": "rm_reverse", "allow_harmful": True}, True),
+        ({"kind": "multi_task", "parts": ["zoo", {"kind": "rm_reverse"}]}, True),
+        ({"kind": "multi_task", "parts": {"a": {"kind": "reward_model", "mode": "reverse"}}}, True),
+        ({"kind": "reward_model", "mode": "concise"}, False),
+        ("rm_default", False),
+    ],
+)
+def test_what_was_made_against_a_reward_says_so(utility, harmful):
+    found = caveats(result(), [EVALUATION], {**HEADER, "config": {"utility": utility}})
+    assert bool(found) == harmful
+    assert not harmful or "do not give it to anybody else" in found[0]

@@ -105,6 +105,8 @@ def test_a_search_against_the_reward_goes_the_other_way(keys):
     assert -1 <= result.best_single["dev"] <= result.best["dev"] <= 0
     header = records(result.run_dir)[0]
     assert header["config"]["utility"]["mode"] == "reverse" and "model" not in header["config"]["utility"]
+    assert result.details["warnings"][0].startswith("The search went against a reward model")
+    assert "do not give it to anybody else" in (result.run_dir / "best" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("kept", [2, 3, 4, 13])

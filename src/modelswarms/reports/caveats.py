@@ -24,6 +24,7 @@ def caveats(result: Mapping[str, Any], records: Sequence[Record], header: Record
         header: its constants, with later changes applied.
     """
     found = [
+        *_of_purpose(header),
         *_of_rescoring(result, records, header),
         *_of_failures(result),
         *_of_unparsed(result, records),
@@ -68,6 +69,26 @@ def _of_rescoring(result: Mapping[str, Any], records: Sequence[Record], header: 
         f"Loaded by PEFT, best/ has a dev value of {again['value']:.4f} instead of {best['dev']:.4f}: "
         f"{beyond} of {again['examples']} answers differ beyond near ties. {remedy[0].upper()}{remedy[1:]}."
     ]
+
+
+def _of_purpose(header: Record) -> list[str]:
+    if not _against_reward(header.get("config", {}).get("utility")):
+        return []
+    return [
+        "The search went against a reward model (mode: reverse): best/ answers as that model likes least. It is for "
+        "red-teaming; do not give it to anybody else."
+    ]
+
+
+def _against_reward(utility: Any) -> bool:
+    """Whether a utility, or a part of it, negates a reward."""
+    if isinstance(utility, list | tuple):
+        return any(map(_against_reward, utility))
+    if not isinstance(utility, Mapping):
+        return False
+    parts = utility.get("parts")
+    inner = list(parts.values()) if isinstance(parts, Mapping) else parts
+    return "reverse" in (utility.get("mode"), str(utility.get("kind")).removeprefix("rm_")) or _against_reward(inner)
 
 
 def _of_failures(result: Mapping[str, Any]) -> list[str]:
