@@ -29,7 +29,14 @@ from modelswarms.scoring import (
     value_of,
 )
 from modelswarms.types import Candidate, Evaluation, Example, Score, Split, Utility
-from modelswarms.utilities.abilities import is_concurrent, opponent_of, usage_of, with_answers, with_constants
+from modelswarms.utilities.abilities import (
+    interruptible,
+    is_concurrent,
+    opponent_of,
+    usage_of,
+    with_answers,
+    with_constants,
+)
 
 __all__ = ["ATTEMPTS", "Evaluator"]
 
@@ -155,7 +162,10 @@ class Evaluator:
         """
         self.prepare(split)
         engine = self.engine
-        with Scheduler[Scored](lambda: engine.slots, lambda: lanes_of(engine)) as scheduler:
+        with (
+            Scheduler[Scored](lambda: engine.slots, lambda: lanes_of(engine)) as scheduler,
+            interruptible(self.utility),
+        ):
             flight = Flight(split, stage, scheduler, None if is_concurrent(self.utility) else Lock())
             retry = all(self._has_failed(c, split) for c in batch)
             for candidate in batch:

@@ -20,6 +20,8 @@ import pytest
 from judge_server import FAULTS, KEY, JudgeServer, rating
 from modelswarms import ConfigError, EvaluationError, SearchFailedError
 from modelswarms.remote import Price
+from modelswarms.remote.service import refused, said
+from modelswarms.remote.waiting import asked_to_wait
 from remotes import Patient, asked, remote_to
 
 CALLS = [f"question {k}" for k in range(12)]
@@ -142,6 +144,37 @@ def test_what_a_person_has_to_mend_is_asked_once_and_ends_the_search(status, wor
         with closing(remote), pytest.raises(SearchFailedError, match=words):
             asked(remote, chat, *CALLS)
     assert server.requests == 1
+
+
+def test_services_say_in_several_ways_what_is_wrong():
+    google = b'[{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "X"}}]'
+    assert said(google) == "400 X API key not valid. Please pass a valid API key."
+    assert refused(400, {}, said(google), "GEMINI_API_KEY", 0.0).hopeless
+    assert "GEMINI_API_KEY" in refused(400, {}, said(google), "GEMINI_API_KEY", 0.0).reason
+    spent = said('{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}')
+    assert refused(429, {"retry-after": "3"}, spent, "KEY", 0.0).hopeless
+    assert refused(429, {"retry-after": "3"}, "slower", "KEY", 0.0).wait == 3
+    assert said('{"detail": "no such model"}') == "no such model"
+    assert said("<html>\n bad\tgateway") == "<html> bad gateway"
+    assert len(said("x" * 5000)) < 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:40 GMT"}, 90.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:05 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_a_service_asks_to_wait(headers, wait):
+    assert asked_to_wait(headers, wall=10.0) == wait
 
 
 def test_an_address_without_a_service_is_found_out_soon():

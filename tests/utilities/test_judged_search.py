@@ -17,8 +17,10 @@ import pytest
 
 import judged
 import modelswarms
+from faults import command
 from judge_server import FAULTS, KEY, JudgeServer
 from judged import folder_for, opinion
+from modelswarms.engines import ScriptedEngine
 from modelswarms.remote import waiting
 from modelswarms.runs import RunFolder
 
@@ -166,6 +168,23 @@ def test_interrupted_in_the_middle(tmp_path, undisturbed, capsys):
     assert_same(work / "run", undisturbed[0])
 
 
+def test_interrupted_while_several_threads_wait_for_the_judge(tmp_path, undisturbed):
+    """None of them is waited for."""
+
+    def delay(asked: int) -> float:
+        if asked == 30:
+            threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        return 3600.0 if asked >= 26 else 0.0
+
+    with JudgeServer(opinion, delay=delay) as server:
+        work = folder_for(tmp_path, server, remote={"timeout": 3000.0, "deadline": 3000.0, "concurrency": 5})
+        engine = ScriptedEngine(judged.answer, block_tokens=40, slots=4)
+        assert command(["search", str(work / "my.yaml")], engine) == 130
+    with JudgeServer(opinion, port=server.port) as server:
+        assert judged.judged("resume", str(work / "run")) == 0
+    assert sorted(values_of(work / "run")) == sorted(values_of(undisturbed[0]))
+
+
 def test_a_run_that_fails_writes_the_key_nowhere(tmp_path, capsys):
     """Neither what is said nor what is written holds it, though the server repeats it in all its answers."""
     faults = itertools.chain([None] * 30, itertools.repeat("403-x"))
@@ -206,3 +225,32 @@ def test_against_nobody(tmp_path, capsys):
         assert judged.judged("search", str(work / "my.yaml")) == 2
     assert "utility.against: unknown expert 'betwen'; did you mean 'between'?" in capsys.readouterr().err
     assert not (work / "run").exists()
+
+
+def test_what_the_judge_does_not_rate_is_left_out_and_shown(tmp_path, capsys):
+    """It never rates items 3 (dev) and 7 (test): values and intervals are those of the others."""
+
+    def silent_on_some(body) -> str:
+        said = body["messages"][0]["content"]
+        return "" if "to item 3" in said or "to item 7" in said else opinion(body)
+
+    with JudgeServer(silent_on_some) as server:
+        work = folder_for(tmp_path, server, max_unparsed=0.3)
+        assert judged.judged("search", str(work / "my.yaml")) == 0
+        run = work / "run"
+        records = [r for r in RunFolder(run).journal.read() if r["kind"] == "evaluation"]
+        for record in records:
+            place = 3 if record["split"] == "dev" else 1
+            assert (record["left_out"], record["unparsed"], record["answers"][place]) == ([place], 1, None)
+            rated = [score for i, score in enumerate(record["scores"]) if i != place]
+            assert record["value"] == pytest.approx(sum(rated) / len(rated))
+            assert min(rated) >= 1
+        result = json.loads((run / "result.json").read_text())
+        low, high = result["best"]["test_ci"]
+        assert low <= result["best"]["test"] <= high and low >= 1, "-1 is no rating"
+        assert 0.15 < result["unparsed_rate"] < 0.26
+        assert "Used of services" in capsys.readouterr().out
+        (measured,) = modelswarms.evaluate(run, expert=[run], engine=judged.engine(), split="test")
+        assert [answer["score"] for answer in measured.answers][1] is None
+        assert measured.ci is not None and measured.unparsed == 1
+        assert "interval" in (run / "report.html").read_text()

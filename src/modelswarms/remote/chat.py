@@ -90,7 +90,7 @@ class Chat:
             words = said(hidden(error.response.text, self._key))
             fault = refused(error.status_code, error.response.headers, words, self._variable, self._waiting.wall())
         except openai.APITimeoutError:
-            fault = Fault(f"no answer within {seconds:.3g} s")
+            fault = Fault(f"no answer within {seconds:.3g} s (utility.remote.timeout)")
         except openai.APIConnectionError as error:
             fault = _broken(error)
         else:

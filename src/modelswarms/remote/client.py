@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +67,10 @@ class Remote:
         self._ledger.close()
         self._ledger = Ledger(self._config, folder / FOLDER / "ledger.jsonl")
 
+    def give_up(self) -> None:
+        """Ends every ask that another thread is in, with an EvaluationError."""
+        self._loop.cancel()
+
     def close(self) -> None:
         """Ends connections and thread; a later ask begins anew."""
         self._loop.close(self._service.close)
@@ -83,7 +88,11 @@ class Remote:
             EvaluationError: a question was given up; the message says why. What was answered meanwhile is kept.
             SearchFailedError: a limit is used up, or the service cannot be used until something is mended.
         """
-        return self._loop.run(self._ask(questions))
+        try:
+            return self._loop.run(self._ask(questions))
+        except CancelledError:
+            pass
+        raise EvaluationError(f"{self._name}: stopped while it was asked")
 
     async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
         """All that changes is changed in the loop's thread, whichever thread asks."""
@@ -167,7 +176,7 @@ class Remote:
             async with asyncio.timeout(seconds):
                 return await self._service.send(question, seconds)
         except TimeoutError:
-            return Fault(f"no answer within {seconds:.3g} s")
+            return Fault(f"no answer within {seconds:.3g} s (utility.remote.timeout)")
         except Fault as fault:
             return fault
         except Exception as error:  # whatever a package raises is this attempt's fault

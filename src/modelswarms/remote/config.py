@@ -22,7 +22,7 @@ _SECRET: Final = re.compile(r"(.*[_-])?(api[_-]?key|key|secret|password|authoriz
 
 @dataclass(frozen=True)
 class Price:
-    """Money for a million tokens, in the currency that figures are to be shown in."""
+    """Dollars for a million tokens."""
 
     input: float = math.nan
     output: float = math.nan

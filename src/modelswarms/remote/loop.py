@@ -36,6 +36,17 @@ class Loop:
                 self._drain()
             raise
 
+    def cancel(self) -> None:
+        """Cancels all that is running, from any thread; whoever waits for it gets a CancelledError."""
+
+        def all_of_them() -> None:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+
+        with self._starting:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(all_of_them)
+
     def close(self, last: Callable[[], Awaitable[None]]) -> None:
         """Awaits ``last`` in the loop and ends it; does nothing where nothing was ever run."""
         if self._loop is None or self._thread is None:

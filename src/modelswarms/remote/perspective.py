@@ -87,7 +87,7 @@ class Perspective:
         try:
             response = await self._client.post(f"{self._address}/comments:analyze", json=body, timeout=seconds)
         except httpx.TimeoutException:
-            fault = Fault(f"no answer within {seconds:.3g} s")
+            fault = Fault(f"no answer within {seconds:.3g} s (utility.remote.timeout)")
         except httpx.TransportError as error:
             unreached = isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol)
             words = " ".join(str(error).split()) or type(error).__name__
@@ -97,8 +97,6 @@ class Perspective:
             if response.status_code == 200:
                 return _answer(response.content, self._key)
             words = said(hidden(response.text, self._key))
-            if response.status_code == 400 and "API_KEY_INVALID" in response.text:  # Google's 401
-                raise refused(401, response.headers, words, self._variable, self._waiting.wall())
             raise refused(response.status_code, response.headers, words, self._variable, self._waiting.wall())
         raise fault  # outside, so that nothing which holds the key is chained to it
 

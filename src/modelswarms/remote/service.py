@@ -82,8 +82,9 @@ def refused(status: int, headers: Mapping[str, str], words: str, variable: str |
     """
     says = f"HTTP {status}{': ' if words else ''}{words}"
     key = f"the key in {variable}" if variable else "no key (remote.api_key_env is null)"
-    if status == 401:  # not in its own words: they tend to repeat parts of the key
-        return Fault(f"HTTP 401: it does not accept {key}; export the right one", hopeless=True)
+    google = status == 400 and ("API_KEY_INVALID" in words or "API key not valid" in words)
+    if status == 401 or google:  # not in its own words: they tend to repeat parts of the key
+        return Fault(f"HTTP {status}: it does not accept {key}; export the right one", hopeless=True)
     if status == 403:
         return Fault(f"{says}; {key} gives no access to this: use another, or another model", hopeless=True)
     if status == 404:

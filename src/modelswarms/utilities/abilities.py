@@ -32,6 +32,7 @@ __all__ = [
     "Parted",
     "Particular",
     "Sourced",
+    "Interruptible",
     "Unbounded",
     "abilities_of",
     "is_concurrent",
@@ -40,6 +41,7 @@ __all__ = [
     "opponent_of",
     "opened",
     "parts_from",
+    "interruptible",
     "usage_of",
     "value_from",
     "with_answers",
@@ -135,6 +137,15 @@ class Concurrent(Protocol):
     @property
     def concurrent(self) -> bool:
         """Whether ``score`` may be called while it is still running elsewhere."""
+        ...
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """Waits for something outside of this process, and can be told to give up."""
+
+    def give_up(self) -> None:
+        """Ends what is being waited for, with an error; called from another thread, when the run is interrupted."""
         ...
 
 
@@ -279,6 +290,18 @@ def opened(utility: Utility, folder: Path) -> Iterator[None]:
         yield
     finally:
         able.close()
+
+
+@contextmanager
+def interruptible(utility: Utility) -> Iterator[None]:
+    """Where it is left by an interrupt, or because nobody wants more, a utility gives up what it is waiting for."""
+    able = abilities_of(utility)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        if isinstance(able, Interruptible):
+            able.give_up()
+        raise
 
 
 def usage_of(utility: Utility) -> dict[str, float]:

@@ -136,6 +136,10 @@ class Judge(Prompting):
         """Ends the connections."""
         self._remote.close()
 
+    def give_up(self) -> None:
+        """Gives up the requests under way."""
+        self._remote.give_up()
+
     def usage(self) -> dict[str, float]:
         """Requests, tokens and cost of the run so far."""
         return self._remote.usage()

@@ -19,6 +19,7 @@ from modelswarms.types import Example, Model, Score, Utility
 from modelswarms.utilities.abilities import (
     Calibrated,
     Demanding,
+    Interruptible,
     Opened,
     Unbounded,
     abilities_of,
@@ -302,6 +303,13 @@ class Joined:
             able = abilities_of(part.utility)
             if isinstance(able, Opened):
                 able.close()
+
+    def give_up(self) -> None:
+        """Tells the parts that wait for something to give up."""
+        for part in self.tasks:
+            able = abilities_of(part.utility)
+            if isinstance(able, Interruptible):
+                able.give_up()
 
     def usage(self) -> dict[str, float]:
         """What all parts used together."""

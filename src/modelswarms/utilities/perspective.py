@@ -36,6 +36,10 @@ class PerspectiveScorer:
         """Ends the connections."""
         self._remote.close()
 
+    def give_up(self) -> None:
+        """Gives up the requests under way."""
+        self._remote.give_up()
+
     def usage(self) -> dict[str, float]:
         """Requests of the run so far."""
         return self._remote.usage()

@@ -92,6 +92,11 @@ class Toxicity(ScoredAnswers):
         if self.service is not None:
             self.service.close()
 
+    def give_up(self) -> None:
+        """Gives up the requests under way."""
+        if self.service is not None:
+            self.service.give_up()
+
     def usage(self) -> dict[str, float]:
         """Requests of the run so far; nothing where none are made."""
         return {} if self.service is None else self.service.usage()
