@@ -211,7 +211,7 @@ def sample(shared, name, folder):
 @pytest.mark.parametrize("name", SAMPLED)
 def test_samples_of_the_real_files_are_evaluated(name, shared, tmp_path, zoo_engine):
     """By the zoo's base, which knows nothing of them: a true figure, whatever it is."""
-    spec = {"kind": name, "data": sample(shared, name, tmp_path), "max_new_tokens": 3}
+    spec = {"kind": name, "data": sample(shared, name, tmp_path), "max_new_tokens": 1}
     (found,) = evaluate(utility=spec, expert="base", split="dev", engine=zoo_engine)
     (answer,) = found.answers
     assert (found.utility, found.value, found.unparsed) == (name, answer["score"], int(answer["answer"] is None))
@@ -232,7 +232,7 @@ def test_right_answers_of_the_real_files_score(name, shared, monkeypatch):
     """Each right letter and each right text in a sentence is read back; so is each wrong letter, as wrong."""
     monkeypatch.setenv("MODELSWARMS_DATA", str(shared / "data" / "eval"))
     utility, data = load_utility(name, shared)
-    for form in ("{0}", "({0}) {1}", "The answer is {0}: {1}", "{0}. {1}\nBecause it is.", "{1}"):
+    for form in ("({0}) {1}", "The answer is {0}: {1}", "{1}"):
         said = [form.format(e.answer, e.choices[e.answer].strip()) for e in data.dev]
         scores = utility.score(data.dev, Says(*said))
         missed = [text for e, s, text in zip(data.dev, scores, said, strict=True) if s.value != 1 and not _unclear(e)]
