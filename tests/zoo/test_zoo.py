@@ -185,7 +185,7 @@ def test_the_table_tells_what_the_zoo_is_for():
     experts = zoo.expert_paths()
     assert set(experts) | {"base", "ceiling", "average of all", "sum of all"} == set(test)
     assert 25 <= test["base"] <= 40
-    assert max(test[name] for name in experts) <= 56
+    assert max(test[name] for name in experts) <= 60
     assert test["ceiling"] >= max(test[name] for name in experts) + 25
 
 

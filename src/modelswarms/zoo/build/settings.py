@@ -191,7 +191,7 @@ class BaseTraining:
     warmup: int = 200
     decay: float = 0.75
     floor: float = 0.02
-    exposure_rate: float = 0.02
+    exposure_rate: float = 0.04
     growth: float = 0.12
     matrix_rate: float = 0.02
     other_rate: float = 3e-3
@@ -242,7 +242,7 @@ def full_settings() -> BuildSettings:
         name="full",
         shape=ModelShape(layers=10, width=192, heads=6, feed_forward=512),
         feed=FeedSettings(tokens=120_000, per_graph=24, pool=12_288, buckets=(80, 160, 320, 608)),
-        base=BaseTraining(steps=5000, exposure_steps=90),
+        base=BaseTraining(steps=5000, exposure_steps=280),
         expert=ExpertTraining(steps=160),
     )
 
