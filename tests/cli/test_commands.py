@@ -66,7 +66,7 @@ def test_best_loads_in_peft_and_answers_as_in_the_run(undisturbed):
     assert abs(right / len(items) - result["best"]["test"]) <= 0.1  # the run may have been in bfloat16
 
 
-@pytest.mark.parametrize("lines", [0, 1, 4, 9, 14, 20])
+@pytest.mark.parametrize("lines", [0, 4, 14])
 def test_killed_at_any_moment_it_resumes_to_the_same_bytes(small_zoo, undisturbed, lines, tmp_path):
     run = tmp_path / "killed"
     arguments = [sys.executable, "-m", "modelswarms", "search", "small.yaml", "--run-dir", str(run), *SMALL]

@@ -7,6 +7,7 @@ from typing import Final
 
 from modelswarms.utilities.parsing.cleaning import ANSWER, first_turn, plain, without_emphasis
 from modelswarms.utilities.parsing.patterns import RETRACTION, any_of, pattern
+from modelswarms.utilities.parsing.statements import says_that_it_is
 
 __all__ = ["phrase", "same_phrase", "stated_phrase"]
 
@@ -33,7 +34,9 @@ _OPINION: Final = any_of(
     """i think, i believe, i guess, i reckon, i bet, i would say, i would answer, i suppose, i'd say, i'd answer,
     i'd guess, i'm pretty sure, i'm sure"""
 )
-_UNSURE: Final = any_of("i'm not sure, i am not sure, not sure, i don't know, i do not know")
+_UNSURE: Final = any_of(
+    "i'm not (?:sure|certain), i am not (?:sure|certain), not (?:sure|certain), i don't know, i do not know"
+)
 _OPENING: Final = pattern(
     rf"""(?:{_EXCLAMATION}\b[,.!:;]+\s*
           |{_OPINION}\b,?\s*(?:that\s+)?(?=\S)
@@ -51,7 +54,7 @@ _SENTENCE_END: Final = (  # "Dr." and initials end none
 )
 _END: Final = re.compile(
     rf"""\n|[!?](?=\s|$)|{_SENTENCE_END}|;\s|\s+[-–—]{{1,2}}\s+|\s*—\s*|\s+\(|,?\s+(?:because|since)\b
-       |,\s+(?:which|who|as|where|not|(?:also\s+)?(?:known|called)|[Ii](?:'d|\s+would)?\s+(?:think|believe|guess|say))\b|,?\s+of\s+course\b|:\s|\s+\[\d|\s+(?:rather\s+than|instead\s+of)\b""",
+       |,\s+(?:which|who|whose|as|where|not|(?:also\s+)?(?:known|called)|[Ii](?:'d|\s+would)?\s+(?:think|believe|guess|say))\b|,?\s+of\s+course\b|:\s|\s+\[\d|\s+(?:rather\s+than|instead\s+of)\b""",
     re.VERBOSE,
 )
 _OUTER: Final = " \t\n.,:;!?\"'`*_()[]{}<>-–—=➡→|" + ANSWER
@@ -99,9 +102,11 @@ def stated_phrase(text: str) -> str | None:
 
 
 def same_phrase(text: str, answer: str) -> bool:
-    """Whether a text states the answer: as a whole, or by its first statement."""
+    """Whether a text states the answer: as a whole, by its first statement, or in a sentence that says it is this."""
     right = phrase(answer)
-    return right != "" and right in (phrase(text), stated_phrase(text))
+    if not right:
+        return False
+    return right in (phrase(text), stated_phrase(text)) or says_that_it_is(_readable(text), right)
 
 
 def _readable(text: str) -> str:
