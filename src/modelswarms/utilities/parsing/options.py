@@ -15,6 +15,10 @@ __all__ = ["stated_option"]
 
 _ASKED: Final = re.compile(r"(?m)(?:^|(?<=\?\s))A:\s+(?=\(?[A-Za-z]\)?[.\s]*$|\(?[A-Z][).:]\s)")
 """An "A:" that stands for "answer": a letter follows."""
+_SMALL: Final = re.compile(
+    r"(?i)(?:\b(?:option|choice|answer|letter|alternative)\s+|^\s*)(?-i:([b-z]))(?=\s+(?:is|was|seems|looks|must|should|would)\s)"
+)
+"""A small letter that a sentence is about: "option b is correct"; an "a" would be an article."""
 _QUESTION: Final = re.compile(r"^\s*Q\s*[:.][^\n?]*\?\s*(?=\S)")
 
 
@@ -38,6 +42,7 @@ def stated_option(text: str, choices: Mapping[str, str]) -> str | None:
         'B'
     """
     text = _ASKED.sub("Answer: ", _QUESTION.sub("", first_turn(plain(text))))
+    text = _SMALL.sub(lambda found: found[0][:-1] + found[1].upper(), text)
     if not text.strip():
         return None
     choices = {key: _plain_option(option) for key, option in choices.items()}
