@@ -15,6 +15,7 @@ import pytest
 
 import modelswarms.zoo
 from modelswarms.cli.options import file_and_keys
+from modelswarms.errors import ConfigError
 
 SMALL = ["--swarm.particles", "11", "--swarm.max_iterations", "1", "--engine.threads", "1"]
 DERIVED = ("journal.jsonl", "result.json", "best/adapter_config.json", "best/adapter_model.safetensors")
@@ -198,7 +199,21 @@ def test_help_teaches_by_example(small_zoo):
         (None, (), (None, ())),
         ("my.yaml", ("--seed", "1"), (Path("my.yaml"), ("--seed", "1"))),
         ("--utility", ("nlgraph", "--seed=1"), (None, ("--utility", "nlgraph", "--seed=1"))),
+        ("--seed", ("1", "my.yaml"), (Path("my.yaml"), ("--seed", "1"))),
+        ("--seed=1", ("my.yaml", "--swarm", "paper"), (Path("my.yaml"), ("--seed=1", "--swarm", "paper"))),
+        ("--seed", (), (None, ("--seed",))),
     ],
 )
-def test_a_key_may_stand_where_the_file_would(config, keys, expected):
+def test_keys_may_stand_before_the_file_or_without_one(config, keys, expected):
     assert file_and_keys(config, keys) == expected
+
+
+def test_two_files_are_refused():
+    with pytest.raises(ConfigError, match=r"'other.yaml' is not an option"):
+        file_and_keys("my.yaml", ("--seed", "1", "other.yaml"))
+
+
+def test_a_search_needs_a_file_or_keys(tmp_path):
+    done = command("search", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing to search" in done.stderr

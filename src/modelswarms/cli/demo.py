@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 
-from modelswarms.cli.options import Keys, overrides
+from modelswarms.cli.options import Keys, free_folder, overrides
 from modelswarms.cli.watched import show
 
 __all__ = ["demo"]
@@ -31,10 +30,5 @@ def demo(*keys: Keys, run_dir: Path | None = None) -> None:
     from modelswarms.search import search
 
     below = {"swarm": {"max_iterations": ITERATIONS}}
-    config = load_config(None, {**overrides(keys), "run_dir": str(run_dir or _free_folder())}, below)
+    config = load_config(None, {**overrides(keys), "run_dir": str(run_dir or free_folder("demo"))}, below)
     show(lambda watch: search(config, watch=watch))
-
-
-def _free_folder() -> Path:
-    names = (Path("runs") / ("demo" if k == 1 else f"demo-{k}") for k in count(1))
-    return next(path for path in names if not path.exists())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
@@ -12,7 +13,7 @@ import cyclopts
 from modelswarms.config import SearchConfig
 from modelswarms.errors import ConfigError
 
-__all__ = ["Config", "Keys", "configuration_keys", "file_and_keys", "overrides"]
+__all__ = ["Config", "Keys", "configuration_keys", "file_and_keys", "free_folder", "overrides"]
 
 Keys = Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True, show=False)]
 """Everything on the command line that the verb itself does not know: configuration keys with their values."""
@@ -22,10 +23,27 @@ Config = Annotated[str | None, cyclopts.Parameter(allow_leading_hyphen=True)]
 
 
 def file_and_keys(config: str | None, keys: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
-    """The file, if there is one, and all keys: also the one that stands where the file would be."""
-    if config is not None and config.startswith("--"):
-        return None, (config, *keys)
-    return (None if config is None else Path(config)), tuple(keys)
+    """The file, if there is one, and all keys, in whatever order they were given.
+
+    Raises:
+        ConfigError: more than one file is given.
+    """
+    files: list[str] = []
+    kept: list[str] = []
+    awaited = False
+    for token in keys if config is None else (config, *keys):
+        is_key = token.startswith("--")
+        (kept if awaited or token.startswith("-") else files).append(token)
+        awaited = is_key and "=" not in token
+    if len(files) > 1:
+        raise ConfigError(f"{files[1]!r} is not an option; write configuration keys as --key value.")
+    return (Path(files[0]) if files else None), tuple(kept)
+
+
+def free_folder(name: str) -> Path:
+    """``runs/NAME``, or ``runs/NAME-2`` and so on where that exists."""
+    names = (Path("runs") / (name if k == 1 else f"{name}-{k}") for k in count(1))
+    return next(path for path in names if not path.exists())
 
 
 def overrides(tokens: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ ROWS = [
     Row(
         "no-file",
         "search without its configuration file",
-        'Command "search" parameter --config requires an argument. See: modelswarms search --help',
+        "nothing to search: give a configuration file, or its keys as options (the zoo: demo).",
         command="search",
     ),
     Row(
