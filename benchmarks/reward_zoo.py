@@ -4,8 +4,8 @@
 
 The reward model is made on the spot, its weights set by hand: it reads an answer without its question, and likes low
 digits. Its reward is minus the mean digit, from -9 to 0, where the end counts as 2 and every other character as 9.
-The prompts are the zoo's questions without their graphs, which its experts were not made for: some say a number and
-end, others go on until they are stopped.
+The prompts are beginnings of rows of numbers ("3, 5, 7,"), which the zoo's experts were not made for: some say a number
+and end, others go on until they are stopped.
 Prints the table of docs/results.md and writes benchmarks/results/reward_zoo.json.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
-from modelswarms import RunResult, evaluate, zoo
+from modelswarms import RunResult, evaluate
 from scorers import save_scorer
 from seeds import Variant, markdown, run_all
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--iterations", type=int, default=3)
     parser.add_argument("--particles", type=int, default=20)
-    parser.add_argument("--dev", type=int, default=15)
+    parser.add_argument("--dev", type=int, default=16)
     parser.add_argument("--test", type=int, default=40)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--folder", type=Path, default=Path("runs/reward-zoo"))
@@ -63,25 +63,19 @@ def lowness(token: str) -> float:
 
 
 def write_prompts(folder: Path, dev: int, test: int) -> Path:
-    """The zoo's questions without graphs: dev's for dev, and for test those of its test that dev does not have."""
-    questions = json.loads(zoo.questions_path().read_text(encoding="utf-8"))
-    asked = {split: list(dict.fromkeys(map(without_graph, questions[split]))) for split in ("dev", "test")}
-    unseen = [prompt for prompt in asked["test"] if prompt not in asked["dev"]]
-    kept = {"dev": spread(asked["dev"], dev), "test": spread(unseen, test)}
+    """Rows of numbers with small steps, each once; those of test are none of dev's."""
+    rows = [f"{start}, {start + step}, {start + 2 * step}," for step in range(1, 5) for start in range(14)]
+    asked = spread(rows, dev)
+    kept = {"dev": asked, "test": spread([row for row in rows if row not in asked], test)}
     content = {split: [{"prompt": p, "id": i} for i, p in enumerate(prompts)] for split, prompts in kept.items()}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "prompts.json"
-    path.write_text(json.dumps({"dataset": "questions without graphs", **content}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"dataset": "rows of numbers", **content}, indent=1) + "\n", encoding="utf-8")
     return path
 
 
-def without_graph(item: Mapping[str, Any]) -> str:
-    text = item["question"]
-    return text[text.rindex("Q: ") :].partition("?")[0] + "?"
-
-
 def spread(prompts: Sequence[str], number: int) -> list[str]:
-    """So many, evenly from all, so that every family of questions is among them."""
+    """So many, evenly from all, so that every step is among them."""
     return [prompts[i * len(prompts) // number] for i in range(number)]
 
 

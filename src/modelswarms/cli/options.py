@@ -33,10 +33,10 @@ def file_and_keys(config: str | None, keys: Sequence[str]) -> tuple[Path | None,
     awaited = False
     for token in keys if config is None else (config, *keys):
         is_key = token.startswith("--")
-        (kept if awaited or token.startswith("-") else files).append(token)
+        if not is_key and not awaited and (files or token.startswith("-")):
+            raise ConfigError(f"{token!r} is not an option; write configuration keys as --key value.")
+        (kept if is_key or awaited else files).append(token)
         awaited = is_key and "=" not in token
-    if len(files) > 1:
-        raise ConfigError(f"{files[1]!r} is not an option; write configuration keys as --key value.")
     return (Path(files[0]) if files else None), tuple(kept)
 
 
