@@ -11,11 +11,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
-.PHONY: help setup demo test served lint format examples readme benchmarks zoo agreement clean
+.PHONY: help setup demo test test-ray served lint format examples readme benchmarks zoo agreement clean
 
 help:
 	@echo "make demo    set up, then a real search on the embedded zoo: two minutes on two cores with bfloat16, six without"
 	@echo "make test    set up, then the whole CPU test suite"
+	@echo "make test-ray    set up, then the tests that start a Ray cluster on this machine, some minutes"
 	@echo "make lint    formatting, lint, types and import contracts"
 	@echo "make served  the judge against a real server: transformers serve with the zoo's base, one or two minutes"
 	@echo "make examples, make readme    run the examples, and the README's commands"
@@ -40,6 +41,9 @@ test: setup
 
 served: setup
 	@OMP_NUM_THREADS=2 $(BIN)/python -m pytest -m slow tests/utilities/test_judge_served.py $(ARGS)
+
+test-ray: setup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -14,7 +14,7 @@ import numpy as np
 
 from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
-from modelswarms.engines.base import Engine, lanes_of
+from modelswarms.engines.base import Engine, lanes_of, utilisation_of
 from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedError
 from modelswarms.experts import ExpertSpace
 from modelswarms.flight import Flight, Scored, Work, score_alone, turn_of
@@ -139,7 +139,7 @@ class Evaluator:
 
     def write_times(self) -> None:
         """Puts what was spent so far into the run's ``timing.json``."""
-        self.run.write_json("timing.json", self.times.summary(usage_of(self.utility)))
+        self.run.write_json("timing.json", self.times.summary(usage_of(self.utility), utilisation_of(self.engine)))
 
     def evaluate(
         self,

@@ -33,10 +33,11 @@ log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
-MAY_CHANGE = frozenset(
-    {"swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test", "utility.remote.base_url"}
-)
-"""What a resumed run may have otherwise than it had: how long it goes on, and what is compared at its end."""
+MAY_CHANGE = frozenset({
+    "swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test", "utility.remote.base_url",
+    "engine.devices", "engine.workers", "engine.address", "engine.gpus_per_worker", "engine.cpus_per_worker",
+})  # fmt: skip
+"""What a resumed run may have otherwise than it had: how long it goes on, what is compared at its end, who works."""
 
 _VERSIONED = ("modelswarms", "numpy", "torch", "transformers", "tokenizers")
 

@@ -101,6 +101,7 @@ def _rescored(
 
 def _peft_engine(engine: Engine) -> Engine:
     """PEFT's counterpart of an engine, not started. Raises _CannotRescore where there is none."""
+    engine = getattr(engine, "inner", engine)  # that which workers run
     if engine.describe().get("kind") != "local":
         raise _CannotRescore(f"the engine is {type(engine).__name__}, whose answers PEFT cannot give")
     from modelswarms.engines.local import LocalEngine

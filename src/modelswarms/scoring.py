@@ -55,14 +55,18 @@ class StageTimes:
         finally:
             self.add(stage, seconds=time.perf_counter() - began)
 
-    def summary(self, remote: Mapping[str, float] | None = None) -> dict[str, Any]:
-        """Totals beside the stages: ``seconds``, ``tokens``, ``stages``; and ``remote``, where something was used."""
+    def summary(
+        self, remote: Mapping[str, float] | None = None, workers: Sequence[Mapping[str, Any]] = ()
+    ) -> dict[str, Any]:
+        """Totals beside the stages: ``seconds``, ``tokens``, ``stages``; ``remote``, where something was used; and
+        ``workers`` of this process, how busy each was."""
         amounts = self.stages.values()
         return {
             "seconds": sum(a.get("seconds", 0) for a in amounts),
             "tokens": sum(a.get("prompt_tokens", 0) + a.get("new_tokens", 0) for a in amounts),
             "stages": self.stages,
             **({"remote": dict(remote)} if remote else {}),
+            **({"workers": [dict(worker) for worker in workers]} if workers else {}),
         }
 
     def add(self, stage: str, **amounts: float) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Model
 
-__all__ = ["Engine", "Laned", "lanes_of"]
+__all__ = ["Engine", "Laned", "Utilised", "lanes_of", "utilisation_of"]
 
 
 @runtime_checkable
@@ -25,8 +25,11 @@ class Engine(Protocol):
     answers (see :class:`~modelswarms.utilities.abilities.Concurrent`). It may change while the engine runs.
     """
 
-    deterministic: bool
-    slots: int
+    @property
+    def deterministic(self) -> bool: ...
+
+    @property
+    def slots(self) -> int: ...
 
     def start(self, space: ExpertSpace) -> None:
         """Loads the base (once) and the experts. Raises ExpertError where they do not fit."""
@@ -66,9 +69,24 @@ class Laned(Protocol):
     engine runs.
     """
 
-    lanes: int
+    @property
+    def lanes(self) -> int: ...
 
 
 def lanes_of(engine: Engine) -> int:
     """How many blocks an engine answers at once: one a slot, unless it has lanes."""
     return max(1, engine.slots, engine.lanes if isinstance(engine, Laned) else 1)
+
+
+@runtime_checkable
+class Utilised(Protocol):
+    """An engine that measures how busy its workers are."""
+
+    def utilisation(self) -> list[dict[str, Any]]:
+        """Of each worker so far: ``host``, ``process``, ``busy`` and ``seconds``, and ``share``, their ratio."""
+        ...
+
+
+def utilisation_of(engine: Engine) -> list[dict[str, Any]]:
+    """How busy an engine's workers were; empty for one without."""
+    return engine.utilisation() if isinstance(engine, Utilised) else []

@@ -23,6 +23,12 @@ class EngineConfig:
         dtype: ``auto`` is bfloat16 where the processor computes it fast, else float32.
         threads: of the CPU; by default what torch takes.
         block_tokens: padded prompt tokens that are run together; by default what suits the device.
+        devices: numbers of this machine's GPUs, each with an engine of its own; Ray is started for them here.
+        workers: how many such engines there are, each in a process of its own; by default one a device, or as many as
+            the cluster holds, also when it grows.
+        address: of the Ray cluster that runs the workers; ``auto`` is the one of this machine.
+        gpus_per_worker: a fraction shares a GPU; by default 1 where GPUs are used.
+        cpus_per_worker: by default 1.
 
     Raises:
         ConfigError: a value is not allowed; the message names the key.
@@ -33,15 +39,44 @@ class EngineConfig:
     dtype: str = "auto"
     threads: int | None = None
     block_tokens: int | None = None
+    devices: tuple[int, ...] | None = None
+    workers: int | None = None
+    address: str | None = None
+    gpus_per_worker: float | None = None
+    cpus_per_worker: float | None = None
 
     def __post_init__(self) -> None:
         self._check("kind", self.kind in KINDS, " or ".join(repr(k) for k in KINDS))
         self._check("device", bool(DEVICE.fullmatch(str(self.device))), "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
         self._check("dtype", self.dtype in DTYPES, " or ".join(repr(d) for d in DTYPES))
-        for key in ("threads", "block_tokens"):
+        for key in ("threads", "block_tokens", "workers"):
             value = getattr(self, key)
             fits = value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
             self._check(key, fits, "a whole number above 0, or null")
+
+        self._check_workers()
+
+    @property
+    def several(self) -> bool:
+        """Whether there are workers in processes of their own."""
+        return any(value is not None for value in (self.devices, self.workers, self.address))
+
+    def _check_workers(self) -> None:
+        numbers = self.devices
+        if numbers is not None:
+            whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
+            fits = bool(numbers) and whole and len(set(numbers)) == len(numbers)
+            self._check("devices", fits, "different GPUs' numbers, such as [0, 1], or null")
+            if self.address is not None or self.device != "auto":
+                key = "address" if self.address is not None else "device"
+                raise ConfigError(f"engine.devices and engine.{key} both say where to run; leave one of them out.")
+        for key in ("gpus_per_worker", "cpus_per_worker"):
+            value = getattr(self, key)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            self._check(key, value is None or (number and 0 <= value <= 10**4), "a number of at least 0, or null")
+            if value is not None and not self.several:
+                raise ConfigError(f"engine.{key}: there are no workers; give engine.workers as well, or leave it out.")
+        self._check("address", self.address is None or bool(str(self.address).strip()), "HOST:PORT, 'auto' or null")
 
     def _check(self, key: str, holds: bool, allowed: str) -> None:
         if not holds:

@@ -22,5 +22,9 @@ ENGINES: Final[Mapping[str, Callable[[EngineConfig, Path], Engine]]] = {"local":
 
 
 def make_engine(config: EngineConfig, base: Path) -> Engine:
-    """The engine of ``config.kind``, checked and not started."""
+    """The engine of ``config.kind``, checked and not started; several of them where there are workers."""
+    if config.several:
+        from modelswarms.engines.ray_setup import ray_engine
+
+        return ray_engine(config, base, ENGINES[config.kind])
     return ENGINES[config.kind](config, base)

@@ -69,4 +69,49 @@ ROWS = [
         command="resume run --engine.device cuda:7",
         needs_run=True,
     ),
+    Row(
+        "devices-absent",
+        "more devices than there are",
+        "engine.devices: [0, 1], but torch sees 0 CUDA devices; give their numbers, from 0, or engine.workers for "
+        "workers on processors.",
+        settings(engine={"devices": [0, 1]}),
+    ),
+    Row(
+        "devices-twice",
+        "a device twice",
+        "engine.devices: (0, 0) is not allowed; give different GPUs' numbers, such as [0, 1], or null.",
+        settings(engine={"devices": [0, 0]}),
+    ),
+    Row(
+        "devices-and-device",
+        "devices and a device",
+        "engine.devices and engine.device both say where to run; leave one of them out.",
+        settings(engine={"devices": [0], "device": "cuda:0"}),
+    ),
+    Row(
+        "workers-none",
+        "no workers",
+        "engine.workers: 0 is not allowed; give a whole number above 0, or null.",
+        command="search my.yaml --engine.workers 0",
+    ),
+    Row(
+        "share-without-workers",
+        "a share of a GPU without workers",
+        "engine.gpus_per_worker: there are no workers; give engine.workers as well, or leave it out.",
+        command="search my.yaml --engine.gpus_per_worker 0.5",
+    ),
+    Row(
+        "cluster-away",
+        "a cluster that is not there",
+        "engine.address: 127.0.0.1:1 cannot be reached (Connection refused); start Ray there, or give the address that "
+        "'ray start --head' printed.",
+        command="search my.yaml --engine.address 127.0.0.1:1",
+    ),
+    Row(
+        "cluster-no-address",
+        "a cluster's address without a port's number",
+        "engine.address: here:there cannot be reached (…); start Ray there, or give the address that "
+        "'ray start --head' printed.",
+        command="search my.yaml --engine.address here:there",
+    ),
 ]

@@ -1,0 +1,54 @@
+"""Engines for workers in other processes, which have to be able to import them."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+from modelswarms.engines import ScriptedEngine
+from modelswarms.types import Array
+
+
+def answer(prompt: str, coefficients: Array) -> str:
+    """Right on more items the nearer the first two coefficients are to 0.8 and 0.6."""
+    item = int((re.findall(r"\d+", prompt) or ["0"])[0])
+    missed = abs(coefficients[0] - 0.8) + abs(coefficients[1] - 0.6) + 0.1 * abs(coefficients[2:]).sum()
+    return str(item % 5) if item % 11 >= 6 * missed else "none of them"
+
+
+def late(seconds: float):
+    """The same answers after a while."""
+
+    def answered(prompt: str, coefficients: Array) -> str:
+        time.sleep(seconds)
+        return answer(prompt, coefficients)
+
+    return answered
+
+
+def frail(folder: str, times: int):
+    """The same answers, but so many times the process ends instead."""
+
+    def answered(prompt: str, coefficients: Array) -> str:
+        for k in range(times):
+            try:
+                os.close(os.open(Path(folder) / f"ended-{k}", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            os._exit(1)
+        time.sleep(0.002)
+        return answer(prompt, coefficients)
+
+    return answered
+
+
+class Scripted:
+    """Makes scripted engines; ``how`` makes the answering function on the worker."""
+
+    def __init__(self, how=None, *arguments):
+        self.how, self.arguments = how, arguments
+
+    def __call__(self) -> ScriptedEngine:
+        return ScriptedEngine(self.how(*self.arguments) if self.how else answer, block_tokens=20)
