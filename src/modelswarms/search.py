@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
 from modelswarms.runs.atomic import replace_file
 from modelswarms.scoring import StageTimes
-from modelswarms.swarm import Swarm, SwarmConfig
+from modelswarms.swarm import AsynchronousSwarm, Swarm, SwarmConfig, swarm_of
 from modelswarms.tracking import make_trackers, tracked
 from modelswarms.types import Candidate, Evaluation, Searcher
 from modelswarms.utilities.abilities import opened
@@ -34,6 +35,9 @@ __all__ = ["resume", "search"]
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+
+TIMED_EVERY = 20
+"""Evaluations after which ``timing.json`` is written, where a batch has more."""
 
 
 def search(
@@ -124,7 +128,7 @@ def _complete(
     """From wherever the records end to the result; ``new`` ones are journalled first."""
     config, names = prepared.config, prepared.space.names
     times = StageTimes(run.read_timing())
-    swarm = Swarm(len(names), config.swarm, seed=config.seed)
+    swarm = swarm_of(len(names), config.swarm, config.seed)
 
     def keep(candidate: Candidate, value: float) -> bool:
         """Full texts of the starting experts, of new personal bests and of the test split are kept."""
@@ -186,16 +190,28 @@ def _value_all(searcher: Searcher, evaluator: Evaluator, watch: Watcher, stage: 
     """Ask, evaluate, journal, tell, until the searcher is done; gives the number of candidates asked."""
     asked, failure = 0, None
     while batch := _ask(searcher, failure):
-        asked += len(batch)
         watch.asked(stage, batch)
         candidates = {c.id: c for c in batch}
-        with closing(evaluator.evaluate(batch, "dev", stage)) as evaluations:
-            for evaluation in evaluations:  # durable before it counts
+        more = partial(_more, searcher, candidates, watch, stage)
+        with closing(evaluator.evaluate(batch, "dev", stage, more)) as evaluations:
+            for count, evaluation in enumerate(evaluations, start=1):  # durable before it counts
                 searcher.tell(evaluation.candidate, evaluation)
                 watch.evaluated(stage, candidates[evaluation.candidate], evaluation)
                 failure = evaluation.failure or failure
+                if count % TIMED_EVERY == 0:
+                    evaluator.write_times()
+        asked += len(candidates)
         evaluator.write_times()  # for whoever asks how long
     return asked
+
+
+def _more(searcher: Searcher, candidates: dict[str, Candidate], watch: Watcher, stage: str) -> list[Candidate]:
+    """What an asynchronous searcher asks for while a batch is evaluated; it is added to the candidates."""
+    found = searcher.more() if isinstance(searcher, AsynchronousSwarm) else []
+    if found:
+        watch.asked(stage, found)
+        candidates.update((candidate.id, candidate) for candidate in found)
+    return found
 
 
 def _ask(searcher: Searcher, failure: str | None) -> list[Candidate]:

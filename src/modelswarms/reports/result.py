@@ -11,7 +11,7 @@ from modelswarms.config import config_from_mapping
 from modelswarms.preparation import current_header
 from modelswarms.reports.caveats import caveats, rescored_figures
 from modelswarms.reports.intervals import Intervals
-from modelswarms.swarm import Swarm
+from modelswarms.swarm import AsynchronousSwarm, Swarm, swarm_of
 from modelswarms.types import Candidate, Evaluation
 
 __all__ = ["RunResult", "build_result", "replayed_swarm"]
@@ -104,8 +104,10 @@ def replayed_swarm(records: Sequence[Record]) -> Swarm:
     """The swarm after everything the journal holds was told."""
     header = current_header(records)
     config = config_from_mapping({"swarm": header["config"]["swarm"]}).swarm
-    swarm = Swarm(len(header["experts"]), config, seed=header["seed"])
+    swarm = swarm_of(len(header["experts"]), config, header["seed"])
     known = _by_candidate(records, "dev")
+    if isinstance(swarm, AsynchronousSwarm):
+        return _replayed_in_order(swarm, records)
     for batch in iter(swarm.ask, []):
         if not any(c.id in known for c in batch):
             break
@@ -114,11 +116,32 @@ def replayed_swarm(records: Sequence[Record]) -> Swarm:
     return swarm
 
 
+def _replayed_in_order(swarm: AsynchronousSwarm, records: Sequence[Record]) -> AsynchronousSwarm:
+    """The swarm as the order of the journal made it: the last line about a candidate is where it was told."""
+    told: dict[str, Evaluation | None] = {}
+    for record in records:
+        if record["kind"] in ("evaluation", "failure") and record["split"] == "dev":
+            failed = record["kind"] == "failure"
+            told.pop(record["candidate"], None)
+            told[record["candidate"]] = None if failed else _told_as(record)
+    waiting = {candidate.id for candidate in swarm.ask()}
+    for id, evaluation in told.items():
+        if id not in waiting:
+            continue  # of another searcher, or an attempt that was not the last
+        swarm.tell(id, evaluation)
+        waiting = (waiting - {id}) | {candidate.id for candidate in swarm.more()}
+    return swarm
+
+
+def _told_as(record: Record) -> Evaluation:
+    return Evaluation(record["candidate"], record["value"], bounds=record["bounds"])
+
+
 def _told(candidate: Candidate, known: Mapping[str, Record]) -> Evaluation:
     record = known.get(candidate.id)
     if record is None:
         return Evaluation(candidate.id, None, failure="has no value in the journal")
-    return Evaluation(candidate.id, record["value"], bounds=record["bounds"])
+    return _told_as(record)
 
 
 def _by_candidate(records: Sequence[Record], split: str) -> dict[str, Record]:

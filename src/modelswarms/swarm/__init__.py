@@ -1,5 +1,6 @@
 """The algorithm: particle swarm optimisation over coefficients. Needs numpy and nothing else."""
 
+from modelswarms.swarm.asynchronous import AsynchronousSwarm, swarm_of
 from modelswarms.swarm.config import PRESETS, SwarmConfig, preset
 from modelswarms.swarm.draws import Draws, draws, uniforms
 from modelswarms.swarm.optimizer import Swarm
@@ -8,9 +9,10 @@ from modelswarms.swarm.state import Extreme, SwarmState
 from modelswarms.swarm.update import absorb, restart_stale, step, velocity
 
 __all__ = [
-    "PRESETS",
+    "AsynchronousSwarm",
     "Draws",
     "Extreme",
+    "PRESETS",
     "Swarm",
     "SwarmConfig",
     "SwarmState",
@@ -21,6 +23,7 @@ __all__ = [
     "starting_positions",
     "starting_velocities",
     "step",
+    "swarm_of",
     "uniforms",
     "velocity",
 ]

@@ -50,6 +50,8 @@ class SwarmConfig:
         dropout_k, dropout_n: probability that an iteration's evaluations, or one particle's, are skipped.
         rules: ``fixed``, or ``original`` for the original program's behaviour (interpolation weights up to 2,
             restarts at every iteration once stale, patience one short, its ties).
+        asynchronous: each particle moves on with the bests so far and waits for no other; what it is depends on the
+            order in which values arrive, so two runs may differ.
 
     Raises:
         ConfigError: a value is not allowed; the message names the key.
@@ -80,6 +82,7 @@ class SwarmConfig:
     dropout_k: float = 0.0
     dropout_n: float = 0.0
     rules: Rules = "fixed"
+    asynchronous: bool = False
 
     def __post_init__(self) -> None:
         for key in ("particles", "patience", "restart_patience", *(("leaders",) if self.leaders is not None else ())):
@@ -91,6 +94,7 @@ class SwarmConfig:
             "weight_randomness",
             "repel",
             "restart",
+            "asynchronous",
         ):
             self._check(key, isinstance(getattr(self, key), bool), "true or false")
         for key, choices in (
@@ -120,6 +124,7 @@ class SwarmConfig:
         for key in ("dropout_k", "dropout_n"):
             self._number(key, 0.0, 1.0 - 2**-53, "a probability of at least 0 and below 1")
         self._check_motion()
+        self._check_asynchronous()
         if self.motion == "velocity" and not any(self.coefficients):
             raise ConfigError(
                 "swarm.inertia, swarm.cognitive_coeff, swarm.social_coeff and swarm.repel_coeff are all 0 "
@@ -158,6 +163,13 @@ class SwarmConfig:
         ):
             return True
         return self.populate and self.populate_by != "interpolation"
+
+    def _check_asynchronous(self) -> None:
+        if self.asynchronous and self.rules == "original":
+            raise ConfigError(
+                "swarm.asynchronous: true goes with swarm.rules fixed alone, as the original program knows iterations "
+                "only; set swarm.rules to fixed, or leave swarm.asynchronous out."
+            )
 
     def _check_motion(self) -> None:
         """Keys that would be without effect are refused: whoever sets them means the other motion."""

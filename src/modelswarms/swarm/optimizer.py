@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -110,9 +110,9 @@ class Swarm:
             raise AskTellError(f"tell: {id!r} was told before; tell each asked id once.")
         if id not in {c.id for c in self._batch}:
             raise AskTellError(f"tell: {id!r} is not waiting for a value; tell the ids that ask gave last.")
-        number = _number(id, value)
+        number = number_of(id, value)
         self._told[id] = number
-        if number is not None or _bounded(value):
+        if number is not None or is_bounded(value):
             self._evaluated.add(id)
         if len(self._told) == len(self._batch):
             self._close()
@@ -190,7 +190,7 @@ class Swarm:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Swarm:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The swarm that :meth:`to_dict` described; it goes on bit for bit as that one would."""
         swarm = cls(
             data["n_experts"],
@@ -302,7 +302,7 @@ class Swarm:
             )
 
 
-def _number(id: str, value: float | Evaluation | None) -> float | None:
+def number_of(id: str, value: float | Evaluation | None) -> float | None:
     """The finite value, or None where there is none."""
     if isinstance(value, Evaluation):
         if value.candidate != id:
@@ -323,6 +323,6 @@ def _number(id: str, value: float | Evaluation | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _bounded(value: float | Evaluation | None) -> bool:
+def is_bounded(value: float | Evaluation | None) -> bool:
     """Whether the candidate was evaluated far enough to know that it changes nothing."""
     return isinstance(value, Evaluation) and value.value is None and bool(value.bounds) and not value.failure

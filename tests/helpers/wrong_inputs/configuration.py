@@ -217,4 +217,11 @@ ROWS = [
         "run_dir: ['a'] is not allowed; give a text or null.",
         settings(run_dir=["a"]),
     ),
+    Row(
+        "asynchronous-original",
+        "an asynchronous swarm under the original rules",
+        "swarm.asynchronous: true goes with swarm.rules fixed alone, as the original program knows iterations only; "
+        "set swarm.rules to fixed, or leave swarm.asynchronous out.",
+        settings(swarm={"preset": "original", "asynchronous": True}),
+    ),
 ]
