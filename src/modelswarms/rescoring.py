@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from modelswarms.engines.base import Engine
+from modelswarms.engines.base import Engine, innermost
 from modelswarms.errors import ModelswarmsError
 from modelswarms.experts import ExpertSpace
 from modelswarms.preparation import Prepared
@@ -101,7 +101,7 @@ def _rescored(
 
 def _peft_engine(engine: Engine) -> Engine:
     """PEFT's counterpart of an engine, not started. Raises _CannotRescore where there is none."""
-    engine = getattr(engine, "inner", engine)  # that which workers run
+    engine = innermost(engine)
     if engine.describe().get("kind") != "local":
         raise _CannotRescore(f"the engine is {type(engine).__name__}, whose answers PEFT cannot give")
     from modelswarms.engines.local import LocalEngine

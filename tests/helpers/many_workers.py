@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def late(seconds: float):
 
 
 def frail(folder: str, times: int):
-    """The same answers, but so many times the process ends instead."""
+    """The same answers, but so many times the process is killed instead."""
 
     def answered(prompt: str, coefficients: Array) -> str:
         for k in range(times):
@@ -37,11 +38,17 @@ def frail(folder: str, times: int):
                 os.close(os.open(Path(folder) / f"ended-{k}", os.O_CREAT | os.O_EXCL))
             except FileExistsError:
                 continue
-            os._exit(1)
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.002)
         return answer(prompt, coefficients)
 
     return answered
+
+
+def cards(prompt: str, coefficients: Array) -> str:
+    """The GPUs that the process may use."""
+    time.sleep(0.2)  # so that others have a share
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "all")
 
 
 class Scripted:
@@ -52,3 +59,10 @@ class Scripted:
 
     def __call__(self) -> ScriptedEngine:
         return ScriptedEngine(self.how(*self.arguments) if self.how else answer, block_tokens=20)
+
+
+class Cards:
+    """Makes engines that say which GPUs they have."""
+
+    def __call__(self) -> ScriptedEngine:
+        return ScriptedEngine(cards, block_tokens=1)

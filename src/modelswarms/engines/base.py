@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Model
 
-__all__ = ["Engine", "Laned", "Utilised", "lanes_of", "utilisation_of"]
+__all__ = ["Engine", "Laned", "Utilised", "Wrapping", "innermost", "lanes_of", "utilisation_of"]
 
 
 @runtime_checkable
@@ -85,6 +85,21 @@ class Utilised(Protocol):
     def utilisation(self) -> list[dict[str, Any]]:
         """Of each worker so far: ``host``, ``process``, ``busy`` and ``seconds``, and ``share``, their ratio."""
         ...
+
+
+@runtime_checkable
+class Wrapping(Protocol):
+    """An engine that has another one answer."""
+
+    @property
+    def inner(self) -> Engine: ...
+
+
+def innermost(engine: Engine) -> Engine:
+    """The engine that answers: the one that was given, unless it wraps another."""
+    while isinstance(engine, Wrapping):
+        engine = engine.inner
+    return engine
 
 
 def utilisation_of(engine: Engine) -> list[dict[str, Any]]:

@@ -53,7 +53,6 @@ class EngineConfig:
             value = getattr(self, key)
             fits = value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
             self._check(key, fits, "a whole number above 0, or null")
-
         self._check_workers()
 
     @property
@@ -74,6 +73,8 @@ class EngineConfig:
             value = getattr(self, key)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             self._check(key, value is None or (number and 0 <= value <= 10**4), "a number of at least 0, or null")
+            if key == "gpus_per_worker" and value is not None and value > 1:
+                self._check(key, value == int(value), "a fraction, or a whole number of GPUs")
             if value is not None and not self.several:
                 raise ConfigError(f"engine.{key}: there are no workers; give engine.workers as well, or leave it out.")
         self._check("address", self.address is None or bool(str(self.address).strip()), "HOST:PORT, 'auto' or null")

@@ -102,8 +102,8 @@ class RayEngine:
             bound.released = True
 
     def describe(self) -> dict[str, object]:
-        """What the engine inside says; how many workers there are and where has no say in a value."""
-        return {**self.inner.describe(), "workers": "ray"}
+        """What the engine inside says; that there are workers, how many and where, has no say in a value."""
+        return self.inner.describe()
 
     def utilisation(self) -> list[dict[str, Any]]:
         """How busy each worker was."""

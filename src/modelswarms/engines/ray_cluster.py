@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,7 +24,7 @@ __all__ = ["Cluster", "Placement", "import_ray"]
 
 log = logging.getLogger(__name__)
 
-LOOKED_AFTER: Final = 5.0
+LOOKED_AFTER: Final = 2.0
 """Seconds after which the cluster is asked again how much it holds."""
 
 CONNECTED_IN: Final = 10.0
@@ -51,6 +52,16 @@ class Placement:
     gpus: float = 0.0
     cpus: float = 1.0
     memory: int = MEMORY
+
+    def on(self, held: Mapping[str, float]) -> int:
+        """Workers that fit a node that holds so much of ``CPU`` and ``GPU``; none is on parts of two GPUs."""
+        rooms = []
+        if self.cpus:
+            rooms.append(_times(self.cpus, held.get("CPU", 0.0)))
+        if self.gpus:
+            gpus = held.get("GPU", 0.0)
+            rooms.append(int(gpus) * _times(self.gpus, 1.0) if self.gpus < 1 else _times(self.gpus, gpus))
+        return min(rooms, default=self.workers or 1)
 
 
 def import_ray() -> Any:
@@ -142,33 +153,34 @@ class Cluster:
 
     def _fitting(self) -> int:
         """Workers that fit the nodes that are alive, by what each node has in all."""
-        fitting = 0.0
+        fitting = 0
         for node in self._ray.nodes():
             if node["Alive"]:
-                held = node["Resources"]
-                sizes = (("CPU", self.placement.cpus), ("GPU", self.placement.gpus))
-                rooms = [held.get(kind, 0.0) // size for kind, size in sizes if size]
-                fitting += min(rooms, default=float(self.placement.workers or 1))
-        return int(fitting)
+                fitting += self.placement.on(node["Resources"])
+        return fitting
 
     def _connect(self) -> None:
         place = self.placement
         _check_reachable(place.address)
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
-        with _visible(place.devices), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Ray's own makers, about versions to come
+        with _visible(place.devices), _quiet():
             try:
                 if place.address is not None:
                     self._ray.init(address=place.address, **quiet)
                 else:
                     gpus = None if place.devices is None else len(place.devices)
-                    cpus = max(1, round((place.workers or 1) * place.cpus + 0.49)) if place.workers else None
+                    cpus = max(1, math.ceil(place.workers * place.cpus)) if place.workers else None
                     self._ray.init(
                         address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False,
                         object_store_memory=place.memory, **quiet,
                     )  # fmt: skip
             except (ConnectionError, ValueError, RuntimeError, OSError) as error:
                 raise _unreachable(place.address or "local", error) from error
+
+
+def _times(size: float, room: float) -> int:
+    """How often a size fits; 0.1 fits ten times into 1."""
+    return int(room / size + 1e-9)
 
 
 def _check_reachable(address: str | None) -> None:
@@ -206,13 +218,29 @@ def _when_done(ref: Any, done: Done) -> None:
 
 
 @contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Ray says of versions to come, and of how its nodes know each other."""
+    ray_log = logging.getLogger("ray")
+    level = ray_log.level
+    ray_log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        ray_log.setLevel(level)
+
+
+@contextmanager
 def _visible(devices: Sequence[int] | None) -> Iterator[None]:
     """What Ray, started inside, sees of this machine's GPUs; its workers get theirs from it."""
     if devices is None:
         yield
         return
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(device) for device in devices)
+    seen = before.split(",") if before else []  # numbers count among those that this process sees
+    names = [seen[device].strip() if device < len(seen) else str(device) for device in devices]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
     try:
         yield
     finally:

@@ -101,7 +101,7 @@ class Pool:
         self._hired = 0
         self._ready: Future[About] = Future()
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._closed = False
+        self._closed, self._closing = False, threading.Lock()
         self._thread = threading.Thread(target=self._run, name="workers", daemon=True)
 
     def start(self) -> About:
@@ -112,9 +112,10 @@ class Pool:
     def ask(self, affinity: bytes | None, method: str, *arguments: Any, **keys: Any) -> Any:
         """The answer of a worker, one that was last asked about the same thing if it is free. Raises its error."""
         call = _Call(method, arguments, keys, affinity)
-        if self._closed:
-            raise EngineError("the workers were let go.")
-        self._events.put(lambda: self._waiting.append(call))
+        with self._closing:  # what is put after the end nobody reads
+            if self._closed:
+                raise EngineError("the workers were let go.")
+            self._events.put(lambda: self._waiting.append(call))
         return call.future.result()
 
     @property
@@ -134,10 +135,11 @@ class Pool:
 
     def close(self) -> None:
         """Ends all workers; calls that wait get an EngineError."""
-        if self._closed:
-            return
-        self._closed = True
-        self._events.put(None)
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._events.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -145,22 +147,28 @@ class Pool:
         looked = 0.0
         while True:
             try:
-                event = self._events.get(timeout=TICK)
-                if event is None:
+                if not self._next_event():
                     break
-                event()
-            except queue.Empty:
-                pass
+                if time.monotonic() - looked > TICK:
+                    looked = time.monotonic()
+                    self._hire_and_dismiss()
+                self._give()
             except Exception as error:  # the thread has to live, or callers wait for ever
                 log.exception("the workers' thread met an error")
                 self._refuse(EngineError(f"{type(error).__name__}: {error}"))
-            if time.monotonic() - looked > TICK:
-                self._hire_and_dismiss()
-                looked = time.monotonic()
-            self._give()
         self._refuse(EngineError("the workers were let go."))
         for seat in self._seats:
             self._hands.dismiss(seat.worker)
+
+    def _next_event(self) -> bool:
+        """Acts on what happened, if anything did within a tick; False at the end."""
+        try:
+            event = self._events.get(timeout=TICK)
+        except queue.Empty:
+            return True
+        if event is not None:
+            event()
+        return event is not None
 
     def _refuse(self, error: Exception) -> None:
         calls = {id(call): call for call in [*self._waiting, *(c for seat in self._seats for c in seat.calls)]}

@@ -36,14 +36,20 @@ def ray_engine(config: EngineConfig, base: Path, make: Make) -> RayEngine:
         gpus_per_worker=None,
         cpus_per_worker=None,
         device="cuda" if gpus else "cpu" if config.device == "auto" else config.device,
-        threads=config.threads or (None if gpus else max(1, int(cpus))),  # of each worker, not of this machine
+        threads=_threads(config, gpus, cpus),
     )
-    workers = config.workers
-    if workers is None and config.devices is not None:
-        workers = int(len(config.devices) / gpus)
-    placement = Placement(config.address, workers, config.devices, gpus, cpus)
-    inner = _as_elsewhere(make, alone, base) if config.address is not None and gpus else make(alone, base)
-    return RayEngine(partial(make, alone, base), placement, inner)
+    placement = Placement(config.address, config.workers, config.devices, gpus, cpus)
+    if config.workers is None and config.devices is not None:
+        fitting = replace(placement, cpus=0.0).on({"GPU": float(len(config.devices))})
+        placement = replace(placement, workers=fitting)
+    return RayEngine(partial(make, alone, base), placement, _here(make, alone, base, placement))
+
+
+def _threads(config: EngineConfig, gpus: float, cpus: float) -> int | None:
+    """Of each worker on processors, as many as it has of them, not as many as the machine has."""
+    if config.threads is None and not gpus and config.kind == "local":
+        return max(1, int(cpus))
+    return config.threads
 
 
 def _gpus(config: EngineConfig) -> float:
@@ -70,10 +76,12 @@ def _gpus(config: EngineConfig) -> float:
     return float(getattr(config, "tensor_parallel", None) or 1) if on_gpus else 0.0
 
 
-def _as_elsewhere(make: Make, config: EngineConfig, base: Path) -> Engine:
-    """The engine as workers with GPUs have it, where this machine may have none; it is never started here."""
+def _here(make: Make, config: EngineConfig, base: Path, placement: Placement) -> Engine:
+    """The engine as workers have it; it is never started here, where there may be no GPU."""
     import torch
 
-    if torch.cuda.is_available():
+    if placement.devices and config.kind == "local":  # a check by PEFT takes the first of them
+        return make(replace(config, device=f"cuda:{placement.devices[0]}"), base)
+    if not placement.gpus or torch.cuda.is_available():
         return make(config, base)
     return make(replace(config, device="cpu", dtype="bfloat16" if config.dtype == "auto" else config.dtype), base)

@@ -18,7 +18,7 @@ from modelswarms.swarm.state import Extreme, SwarmState
 from modelswarms.swarm.update import absorb, moving, step
 from modelswarms.types import Array, Candidate, Evaluation
 
-__all__ = ["Swarm"]
+__all__ = ["Swarm", "is_bounded", "number_of"]
 
 log = logging.getLogger(__name__)
 
