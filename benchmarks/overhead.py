@@ -5,8 +5,9 @@
     python benchmarks/overhead.py --engine vllm
 
 Raw is the started engine asked for the plan's blocks at the same coefficients, bound once a candidate; ours is the
-evaluator with its utility, journal and kept texts. Both go through the same candidates alternately, and the median of
-the ratios counts. Prints a row of docs/scaling.md and adds it to benchmarks/results/overhead.json.
+evaluator with its utility, journal and kept texts. With workers, inside is the engine that they run, asked in this
+process without Ray; compare it with one worker. All go through the same candidates in turn, and the median of ratios
+counts. Prints rows of docs/scaling.md and adds them to benchmarks/results/overhead.json.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ import numpy as np
 
 from modelswarms import zoo
 from modelswarms.engines import EngineConfig, make_engine
-from modelswarms.engines.base import Engine, lanes_of
+from modelswarms.engines.base import Engine, innermost, lanes_of
 from modelswarms.evaluator import Evaluator
 from modelswarms.experts import ExpertSpace
 from modelswarms.runs import RunFolder
@@ -34,6 +37,8 @@ from modelswarms.types import Array, Candidate, Model, Request, Response
 from modelswarms.utilities import load_utility
 
 RESULTS = Path("benchmarks/results/overhead.json")
+
+Way = Callable[[list[Array], int], None]
 
 
 class Recorder:
@@ -80,27 +85,46 @@ def main() -> None:
         recorder = Recorder()
         utility.score([data.dev[i] for i in block], recorder)
         asked.append(recorder.requests)
-    draws = np.random.default_rng(0)
-    ratios = []
+    inside = innermost(engine)
+    if inside is not engine:
+        inside.start(space)
     with tempfile.TemporaryDirectory() as folder, RunFolder.create(Path(folder, "run"), {"config": {}}) as run:
         evaluator = Evaluator(engine, utility, data, run)
         evaluator.prepare("dev")
-        for repeat in range(-1, options.repeats):  # the first is to get warm
-            points = [draws.dirichlet(np.ones(space.n)) for _ in range(options.candidates)]
-            seconds = {}
-            for way in ("raw", "ours")[:: 1 if repeat % 2 else -1]:
-                began = time.perf_counter()
-                _raw(engine, points, asked) if way == "raw" else _ours(evaluator, points, repeat)
-                seconds[way] = time.perf_counter() - began
-            if repeat >= 0:
-                ratios.append(seconds["ours"] / seconds["raw"])
+        ways: dict[str, Way] = {
+            "ours": partial(_ours, evaluator),
+            "raw": lambda points, repeat: _raw(engine, points, asked),
+        }
+        if inside is not engine:
+            ways["inside"] = lambda points, repeat: _raw(inside, points, asked)
+        seconds = _in_turn(ways, options, space.n)
     about = engine.describe()
     engine.close()
-    overhead = statistics.median(ratios) - 1
+    found: dict[str, Any] = {"examples": len(data.dev), "blocks": len(blocks), "seconds": seconds, "engine": about}
+    for other in [way for way in ways if way != "ours"]:
+        ratios = [ours / theirs for ours, theirs in zip(seconds["ours"], seconds[other], strict=True)]
+        found[f"over_{other}"] = overhead = statistics.median(ratios) - 1
+        row = f"| {options.engine} | {other} | {overhead:+.1%} | {min(ratios) - 1:+.1%} to {max(ratios) - 1:+.1%} |\n"
+        sys.stdout.write(row)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    found = {"overhead": overhead, "ratios": ratios, "examples": len(data.dev), "blocks": len(blocks), "engine": about}
     RESULTS.write_text(json.dumps({**kept, options.engine: found}, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(f"| {options.engine} | {overhead:+.1%} | {min(ratios) - 1:+.1%} to {max(ratios) - 1:+.1%} |\n")
+
+
+def _in_turn(ways: dict[str, Way], options: argparse.Namespace, n: int) -> dict[str, list[float]]:
+    """Seconds of each way in each repeat, all at the same points; each way comes first, and last, as often."""
+    draws = np.random.default_rng(0)
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for repeat in range(-1, options.repeats):  # the first is to get warm
+        points = [draws.dirichlet(np.ones(n)) for _ in range(options.candidates)]
+        order = list(ways)
+        for _ in range(repeat % len(order)):
+            order.append(order.pop(0))
+        for way in order:
+            began = time.perf_counter()
+            ways[way](points, repeat)
+            if repeat >= 0:
+                seconds[way].append(time.perf_counter() - began)
+    return seconds
 
 
 def _raw(engine: Engine, points: list[Array], asked: list[list[Request]]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -18,7 +19,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from slept_times import BLOCKS, Sleeping, seconds_of
+import numpy as np
+
+from slept_times import BLOCKS, Sleeping, slept
 from worker_simulation import Outcome, Workload, simulate
 
 RESULTS = Path("benchmarks/results/scaling.json")
@@ -31,15 +34,17 @@ class Condition:
     """What may go wrong, beside evaluation times that differ."""
 
     name: str
+    cv: float = 0.2
     slow: float = 0.0
     slowness: float = 1.0
     lost: float = 0.0
 
 
 CONDITIONS = (
-    Condition("steady"),
-    Condition("stragglers: 2 % of blocks take 10 times as long", slow=0.02, slowness=10.0),
-    Condition("failures: 1 % of blocks lose their worker, replaced after 10 blocks' time", lost=0.01),
+    Condition("as measured", cv=0.0),
+    Condition("evaluations of cv 0.2"),
+    Condition("and stragglers: 2 % of blocks take 10 times as long", slow=0.02, slowness=10.0),
+    Condition("and failures: 1 % of blocks lose their worker, replaced after the time of an evaluation", lost=0.01),
 )
 
 
@@ -49,6 +54,8 @@ def main() -> None:
     parser.add_argument("--particles", type=int, default=20)
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--candidates", type=int, default=10, help="that are measured")
+    parser.add_argument("--block-tokens", type=int, default=None, help="of blocks that are measured")
     parser.add_argument("--seconds", type=float, default=0.4, help="mean time of a block that is slept")
     options = parser.parse_args()
     found = {"measure": measure, "simulate": simulated, "validate": validated}[options.part](options)
@@ -57,7 +64,7 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace) -> dict:
-    """Seconds of each block of the zoo's dev examples, for several candidates; only their ratios are used."""
+    """Seconds of each block of the zoo's dev examples, for random candidates; only their ratios are used."""
     from modelswarms import zoo
     from modelswarms.engines import EngineConfig, make_engine
     from modelswarms.experts import ExpertSpace
@@ -65,55 +72,67 @@ def measure(options: argparse.Namespace) -> dict:
     from modelswarms.utilities import load_utility
 
     utility, data = load_utility("zoo", Path.cwd())
-    engine = make_engine(EngineConfig(device="cpu", dtype="float32", threads=1), zoo.base_path())
+    config = EngineConfig(device="cpu", dtype="float32", threads=1, block_tokens=options.block_tokens)
+    engine = make_engine(config, zoo.base_path())
     space = ExpertSpace.load(zoo.expert_paths(), base=zoo.base_path())
     engine.start(space)
     blocks = plan_of(engine, utility, data.dev)
+    draws = np.random.default_rng(0)
     rows = []
-    for expert in range(3):
-        point = [float(k == expert) for k in range(space.n)]
-        with engine.bind(space.coefficients(point)) as model:
+    for count in range(options.candidates + 1):
+        with engine.bind(space.coefficients(draws.dirichlet(np.ones(space.n)))) as model:
             row = []
             for block in blocks:
                 began = time.perf_counter()
                 score_block(utility, data.dev, block, model)
                 row.append(time.perf_counter() - began)
-        rows.append(row)
+        if count:  # the first is to get warm
+            rows.append(row)
     engine.close()
     totals = [sum(row) for row in rows]
     cv = statistics.pstdev(totals) / statistics.fmean(totals)
     sys.stdout.write(f"{len(blocks)} blocks; an evaluation takes {statistics.fmean(totals):.2f} s, cv {cv:.3f}\n")
-    return {"blocks": rows, "cv": cv}
+    return {"seconds": rows, "cv": cv, "engine": engine.describe()}
 
 
 def simulated(options: argparse.Namespace) -> dict:
     """Tables of utilisation, and of time to finish in evaluations' times, for each condition."""
+    rows = json.loads(RESULTS.read_text())["measure"]["seconds"]
     found: dict[str, dict] = {}
     for condition in CONDITIONS:
-        work = workload(options, condition)
-        found[condition.name] = {way: {str(w): _mean(work, w, way, options.repeats) for w in WORKERS} for way in WAYS}
+        work = workload(options, condition, rows)
+        evaluation = statistics.fmean(sum(row) for row in rows)
+        found[condition.name] = {
+            way: {str(w): _mean(work, w, way, options.repeats, evaluation) for w in WORKERS} for way in WAYS
+        }
         _print(condition.name, found[condition.name])
-    return {"particles": options.particles, "iterations": options.iterations, "blocks": BLOCKS, "by": found}
+    return {"particles": options.particles, "iterations": options.iterations, "blocks": len(rows[0]), "by": found}
 
 
-def workload(options: argparse.Namespace, condition: Condition = CONDITIONS[0]) -> Workload:
-    """Evaluations of cv 0.2, each of a number of blocks; a block takes one unit of time on average."""
+def workload(options: argparse.Namespace, condition: Condition, rows: list[list[float]]) -> Workload:
+    """Evaluations whose blocks take as long as those of a measured one, times a factor of the condition's cv."""
+    sigma = math.sqrt(math.log(1 + condition.cv**2))
+
+    def draw(draws: np.random.Generator, iteration: int, particle: int) -> list[float]:
+        factor = math.exp(sigma * draws.standard_normal() - sigma**2 / 2)
+        return [factor * seconds for seconds in rows[draws.integers(len(rows))]]
+
     return Workload(
         particles=options.particles,
         iterations=options.iterations,
-        blocks=BLOCKS,
-        cv=0.2,
+        draw=draw,
+        usual=statistics.median(seconds for row in rows for seconds in row),
         slow=condition.slow,
         slowness=condition.slowness,
         lost=condition.lost,
-        replaced_after=10.0,
+        replaced_after=statistics.fmean(sum(row) for row in rows),
     )
 
 
-def _mean(work: Workload, workers: int, way: str, repeats: int) -> dict[str, float]:
+def _mean(work: Workload, workers: int, way: str, repeats: int, evaluation: float) -> dict[str, float]:
     outcomes: list[Outcome] = [simulate(replace(work, seed=seed), workers, way) for seed in range(repeats)]
     finish = statistics.fmean(o.finish for o in outcomes)
-    return {"utilisation": statistics.fmean(o.utilisation for o in outcomes), "finish": finish / work.blocks}
+    return {"utilisation": statistics.fmean(o.utilisation for o in outcomes), "finish": finish / evaluation}
 
 
 def _print(name: str, ways: dict[str, dict[str, dict[str, float]]]) -> None:
@@ -132,7 +151,7 @@ def validated(options: argparse.Namespace) -> dict:
     )
     for workers in (1, 2, 4):
         busy, seconds = _real(workers, options)
-        work = replace(workload(options), times=seconds_of(options.seconds), unit=options.seconds)
+        work = Workload(options.particles, options.iterations, slept(options.seconds), options.seconds)
         outcome = simulate(work, workers, "split")
         found[str(workers)] = {
             "ray": {"utilisation": busy, "seconds": seconds},
@@ -146,8 +165,6 @@ def validated(options: argparse.Namespace) -> dict:
 
 def _real(workers: int, options: argparse.Namespace) -> tuple[float, float]:
     """Busy share and seconds of the evaluations of as many iterations, through the evaluator and Ray."""
-    import numpy as np
-
     from modelswarms.datasets import read_dataset
     from modelswarms.engines.ray import RayEngine
     from modelswarms.engines.ray_cluster import Placement

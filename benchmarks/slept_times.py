@@ -27,9 +27,9 @@ def factor(*names: object) -> float:
     return math.exp(sigma * NormalDist().inv_cdf(uniform) - sigma**2 / 2)
 
 
-def seconds_of(mean: float) -> Callable[[int, int, int], float]:
-    """Time of a particle's block in an iteration: all blocks of an evaluation have its factor."""
-    return lambda iteration, particle, block: mean * factor(iteration, particle)
+def slept(mean: float) -> Callable[[object, int, int], list[float]]:
+    """Times of the blocks of a particle's evaluation in an iteration: all have the evaluation's factor."""
+    return lambda _, iteration, particle: [mean * factor(iteration, particle)] * BLOCKS
 
 
 class Sleeping:
@@ -39,11 +39,11 @@ class Sleeping:
         self.seconds = seconds
 
     def __call__(self) -> ScriptedEngine:
-        times = seconds_of(self.seconds)
+        times = slept(self.seconds)
 
         def answer(prompt: str, coefficients: Array) -> str:
             particle, iteration = int(coefficients[0]), int(coefficients[1])
-            time.sleep(times(iteration, particle, int(re.findall(r"\d+", prompt)[0])))
+            time.sleep(times(None, iteration, particle)[int(re.findall(r"\d+", prompt)[0])])
             return "yes"
 
         return ScriptedEngine(answer, block_tokens=1)
