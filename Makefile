@@ -7,16 +7,20 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+VLLM_VENV := .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.set-up
+VLLM_INSTALL := $(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
-.PHONY: help setup demo test test-ray served lint format examples readme benchmarks zoo agreement clean
+.PHONY: help setup demo test test-ray test-vllm served lint format examples readme benchmarks zoo agreement clean
 
 help:
 	@echo "make demo    set up, then a real search on the embedded zoo: two minutes on two cores with bfloat16, six without"
 	@echo "make test    set up, then the whole CPU test suite"
 	@echo "make test-ray    set up, then the tests that start a Ray cluster on this machine, some minutes"
+	@echo "make test-vllm   set up an environment with vLLM's build for processors, then the tests of that engine"
 	@echo "make lint    formatting, lint, types and import contracts"
 	@echo "make served  the judge against a real server: transformers serve with the zoo's base, one or two minutes"
 	@echo "make examples, make readme    run the examples, and the README's commands"
@@ -45,6 +49,18 @@ served: setup
 test-ray: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray $(ARGS)
 
+# vLLM has an environment of its own, because it needs older releases of some packages; see docs/vllm.md.
+$(VLLM_STAMP): pyproject.toml constraints-vllm.txt
+	@$(VLLM_VENV)/bin/python -m pip --version >/dev/null 2>&1 || { $(PYTHON) -c '$(NEW_ENOUGH)' && $(PYTHON) -m venv $(VLLM_VENV); }
+	@echo "setting up $(VLLM_VENV): torch for processors, then vLLM"
+	@$(VLLM_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) 'torch==2.13.0' 'numpy==2.3.5'
+	@$(VLLM_INSTALL) --no-deps --requirement constraints-vllm.txt
+	@$(VLLM_INSTALL) --no-deps --editable .
+	@touch $@
+
+test-vllm: $(VLLM_STAMP)
+	@OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -m vllm tests/engines/test_vllm.py $(ARGS)
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -72,4 +88,4 @@ agreement: setup
 	$(BIN)/python benchmarks/agreement.py --one cpu --other cuda
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -36,6 +36,7 @@ Record = dict[str, Any]
 MAY_CHANGE = frozenset({
     "swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test", "utility.remote.base_url",
     "engine.devices", "engine.workers", "engine.address", "engine.gpus_per_worker", "engine.cpus_per_worker",
+    "engine.slots", "engine.memory_fraction", "engine.tensor_parallel",
 })  # fmt: skip
 """What a resumed run may have otherwise than it had: how long it goes on, what is compared at its end, who works."""
 

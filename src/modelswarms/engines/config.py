@@ -10,7 +10,16 @@ from modelswarms.loading import DEVICE, DTYPES
 
 __all__ = ["DTYPES", "KINDS", "EngineConfig"]
 
-KINDS: Final = ("local",)
+KINDS: Final = ("local", "vllm")
+
+_ONLY: Final = {
+    "threads": ("local",),
+    "slots": ("vllm",),
+    "memory_fraction": ("vllm",),
+    "max_model_len": ("vllm",),
+    "tensor_parallel": ("vllm",),
+}
+"""Keys that some kinds alone have."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +27,15 @@ class EngineConfig:
     """How the model answers.
 
     Attributes:
-        kind: ``local`` runs transformers in this process.
+        kind: ``local`` runs transformers in this process; ``vllm`` runs vLLM, several candidates at once.
         device: ``auto`` takes cuda, else mps, else cpu; or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``auto`` is bfloat16 where the processor computes it fast, else float32.
         threads: of the CPU; by default what torch takes.
         block_tokens: padded prompt tokens that are run together; by default what suits the device.
+        slots: candidates in flight; by default 6.
+        memory_fraction: share of the device's memory that the engine may take; by default the engine's own.
+        max_model_len: tokens of prompt and answer together; by default the base's context.
+        tensor_parallel: devices that share one model; by default 1.
         devices: numbers of this machine's GPUs, each with an engine of its own; Ray is started for them here.
         workers: how many such engines there are, each in a process of its own; by default one a device, or as many as
             the cluster holds, also when it grows.
@@ -39,6 +52,10 @@ class EngineConfig:
     dtype: str = "auto"
     threads: int | None = None
     block_tokens: int | None = None
+    slots: int | None = None
+    memory_fraction: float | None = None
+    max_model_len: int | None = None
+    tensor_parallel: int | None = None
     devices: tuple[int, ...] | None = None
     workers: int | None = None
     address: str | None = None
@@ -49,16 +66,28 @@ class EngineConfig:
         self._check("kind", self.kind in KINDS, " or ".join(repr(k) for k in KINDS))
         self._check("device", bool(DEVICE.fullmatch(str(self.device))), "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
         self._check("dtype", self.dtype in DTYPES, " or ".join(repr(d) for d in DTYPES))
-        for key in ("threads", "block_tokens", "workers"):
+        for key in ("threads", "block_tokens", "slots", "max_model_len", "tensor_parallel", "workers"):
             value = getattr(self, key)
             fits = value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
             self._check(key, fits, "a whole number above 0, or null")
+        share = self.memory_fraction
+        fits = share is None or (isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1)
+        self._check("memory_fraction", fits, "a number above 0 and up to 1, or null")
+        self._check_kinds()
         self._check_workers()
 
     @property
     def several(self) -> bool:
         """Whether there are workers in processes of their own."""
         return any(value is not None for value in (self.devices, self.workers, self.address))
+
+    def _check_kinds(self) -> None:
+        for key, kinds in _ONLY.items():
+            if getattr(self, key) is not None and self.kind not in kinds:
+                raise ConfigError(
+                    f"engine.{key}: a key of engine.kind {' or '.join(kinds)}, and the kind is {self.kind}; "
+                    "leave it out, or choose that kind."
+                )
 
     def _check_workers(self) -> None:
         numbers = self.devices

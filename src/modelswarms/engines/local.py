@@ -13,9 +13,9 @@ import torch
 from modelswarms.engines.config import EngineConfig
 from modelswarms.engines.decoding import greedy
 from modelswarms.engines.likelihood import Likelihoods
-from modelswarms.engines.texts import Texts
+from modelswarms.engines.texts import Texts, context_of, ends_of, load_tokenizer, rendered_chat
 from modelswarms.engines.weights import ResidentWeights, Weights
-from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
+from modelswarms.errors import EngineError, ExpertError
 from modelswarms.experts import ExpertSpace
 from modelswarms.loading import BLOCK_TOKENS, LOADING_ERRORS, device_of, dtype_of, first_sentence, quiet
 from modelswarms.plan import make_plan
@@ -61,14 +61,7 @@ class LocalEngine:
     def count_tokens(self, texts: Sequence[str], *, any_length: bool = False) -> list[int]:
         """Length of each text in tokens. Raises DataError for one that the model cannot take in."""
         self._started()
-        lengths = [len(ids) for ids in self._texts.encoded(list(texts))]
-        for text, length in zip(texts, lengths, strict=True):
-            if length >= self._context and not any_length:
-                raise DataError(
-                    f"a prompt of {length} tokens (it begins {text[:40]!r}) does not fit the base's context of "
-                    f"{self._context}; shorten it, or leave it out."
-                )
-        return lengths
+        return self._texts.lengths(texts, any_length)
 
     @property
     def block_tokens(self) -> int:
@@ -120,21 +113,12 @@ class LocalEngine:
             self._bound = None
 
     @property
-    def _context(self) -> int:
-        return int(getattr(self._model.config.get_text_config(), "max_position_embeddings", None) or 2**31)
-
-    @property
     def _ends(self) -> set[int]:
-        """End-of-text as the tokenizer, the model and its generation settings name it."""
-        ends: set[int | None] = set()
-        for source in (self._tokenizer, self._model.config, self._model.generation_config):
-            found = getattr(source, "eos_token_id", None)
-            ends |= set(found) if isinstance(found, list | tuple) else {found}
-        return {int(end) for end in ends if end is not None}
+        return ends_of(self._tokenizer, self._model.config, self._model.generation_config)
 
     @property
     def _texts(self) -> Texts:
-        return Texts(self._tokenizer, self._context)
+        return Texts(self._tokenizer, context_of(self._model.config))
 
     @torch.inference_mode()
     def _generate(self, requests: Sequence[Request]) -> list[Response]:
@@ -154,15 +138,7 @@ class LocalEngine:
         return self._likelihoods(requests, self._texts)
 
     def _render_chat(self, messages: Sequence[Mapping[str, str]], continue_last: bool) -> str:
-        if not getattr(self._tokenizer, "chat_template", None):
-            raise ConfigError(f"base: the tokenizer in {self.base} has no chat template; leave utility.chat off.")
-        text: str = self._tokenizer.apply_chat_template(
-            list(messages),
-            tokenize=False,
-            add_generation_prompt=not continue_last,
-            continue_final_message=continue_last,
-        )
-        return text
+        return rendered_chat(self._tokenizer, self.base, messages, continue_last)
 
 
 class _BoundModel:
@@ -189,16 +165,10 @@ class _BoundModel:
 
 def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:
     """Tokenizer and model, ready to answer. Raises ExpertError where they cannot be loaded."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
+    tokenizer = load_tokenizer(base)
     with quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        except LOADING_ERRORS as error:
-            raise ExpertError(
-                f"base: {base} has no tokenizer that can be loaded ({first_sentence(error)}); "
-                "copy tokenizer.json and the files that belong to it there."
-            ) from error
         try:
             model, found = AutoModelForCausalLM.from_pretrained(
                 base, local_files_only=True, dtype=dtype, output_loading_info=True

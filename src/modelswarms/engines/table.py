@@ -18,7 +18,13 @@ def _local(config: EngineConfig, base: Path) -> Engine:
     return LocalEngine(config, base)
 
 
-ENGINES: Final[Mapping[str, Callable[[EngineConfig, Path], Engine]]] = {"local": _local}
+def _vllm(config: EngineConfig, base: Path) -> Engine:
+    from modelswarms.engines.vllm import VllmEngine
+
+    return VllmEngine(config, base)
+
+
+ENGINES: Final[Mapping[str, Callable[[EngineConfig, Path], Engine]]] = {"local": _local, "vllm": _vllm}
 
 
 def make_engine(config: EngineConfig, base: Path) -> Engine:

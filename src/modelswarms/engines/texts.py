@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from modelswarms.errors import EngineError
+from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
+from modelswarms.loading import LOADING_ERRORS, first_sentence, quiet
 from modelswarms.types import LoglikelihoodRequest, Request
 
-__all__ = ["Texts", "windows"]
+__all__ = ["Texts", "context_of", "ends_of", "load_tokenizer", "rendered_chat", "windows"]
 
 Tokens = list[int]
+
+
+def load_tokenizer(base: Path) -> Any:
+    """The tokenizer in a base's folder. Raises ExpertError where it cannot be loaded."""
+    from transformers import AutoTokenizer
+
+    with quiet():
+        try:
+            return AutoTokenizer.from_pretrained(base, local_files_only=True)
+        except LOADING_ERRORS as error:
+            raise ExpertError(
+                f"base: {base} has no tokenizer that can be loaded ({first_sentence(error)}); "
+                "copy tokenizer.json and the files that belong to it there."
+            ) from error
+
+
+def context_of(config: Any) -> int:
+    """Tokens that a base takes in, by its configuration."""
+    return int(getattr(config.get_text_config(), "max_position_embeddings", None) or 2**31)
+
+
+def ends_of(*sources: Any) -> set[int]:
+    """End-of-text as a tokenizer, a model's configuration and its generation settings name it."""
+    ends: set[int | None] = set()
+    for source in sources:
+        found = getattr(source, "eos_token_id", None)
+        ends |= set(found) if isinstance(found, list | tuple) else {found}
+    return {int(end) for end in ends if end is not None}
+
+
+def rendered_chat(tokenizer: Any, base: Path, messages: Sequence[Mapping[str, str]], continue_last: bool) -> str:
+    """The prompt that a chat template makes of messages. Raises ConfigError where there is no template."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise ConfigError(f"base: the tokenizer in {base} has no chat template; leave utility.chat off.")
+    text: str = tokenizer.apply_chat_template(
+        list(messages),
+        tokenize=False,
+        add_generation_prompt=not continue_last,
+        continue_final_message=continue_last,
+    )
+    return text
 
 
 @dataclass(frozen=True)
@@ -20,6 +63,17 @@ class Texts:
 
     tokenizer: Any
     room: int
+
+    def lengths(self, texts: Sequence[str], any_length: bool = False) -> list[int]:
+        """Tokens of each text. Raises DataError for one that leaves the model no room, unless any length will do."""
+        lengths = [len(ids) for ids in self.encoded(list(texts))]
+        for text, length in zip(texts, lengths, strict=True):
+            if length >= self.room and not any_length:
+                raise DataError(
+                    f"a prompt of {length} tokens (it begins {text[:40]!r}) does not fit the base's context of "
+                    f"{self.room}; shorten it, or leave it out."
+                )
+        return lengths
 
     def encoded(self, texts: Sequence[str], special_tokens: Sequence[bool] | None = None) -> list[Tokens]:
         """Tokens of each text, with those that the tokenizer adds of its own where ``special_tokens`` says so.

@@ -15,6 +15,7 @@ from wrong_inputs import (
     scorers,
     utilities,
     verbs,
+    vllm,
 )
 from wrong_inputs.row import Row, working_folder
 
@@ -33,6 +34,7 @@ GROUPS: dict[str, list[Row]] = {
     "Run folders": runs.ROWS,
     "Permissions": places.ROWS,
     "Devices": devices.ROWS,
+    "The engine vllm": vllm.ROWS,
     "The command line": command_line.ROWS,
     "Other commands": verbs.ROWS,
 }

@@ -114,7 +114,7 @@ ROWS = [
     Row(
         "engine-kind",
         "an unknown engine",
-        "engine.kind: 'vlm' is not allowed; give 'local'.",
+        "engine.kind: 'vlm' is not allowed; give 'local' or 'vllm'.",
         settings(engine={"kind": "vlm"}),
     ),
     Row(
