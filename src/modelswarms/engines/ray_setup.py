@@ -73,7 +73,7 @@ def _gpus(config: EngineConfig) -> float:
     on_gpus = config.devices is not None or config.device.startswith("cuda")
     if not on_gpus and config.device == "auto" and config.address is None:
         on_gpus = torch.cuda.is_available()
-    return float(getattr(config, "tensor_parallel", None) or 1) if on_gpus else 0.0
+    return float(config.tensor_parallel or 1) if on_gpus else 0.0
 
 
 def _here(make: Make, config: EngineConfig, base: Path, placement: Placement) -> Engine:
