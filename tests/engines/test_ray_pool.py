@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from modelswarms.engines.ray_cluster import Placement
 from modelswarms.engines.ray_pool import Pool
 from modelswarms.engines.ray_worker import About, Answer
 from modelswarms.errors import EngineError, ExpertError
@@ -169,3 +170,29 @@ def test_closing_ends_what_waits(started):
             waiting.result(timeout=5)
     with pytest.raises(EngineError, match="let go"):
         pool.ask(None, "ask", 1)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cpus", "held", "fitting"),
+    [
+        (0.1, 1.0, {"CPU": 64.0, "GPU": 1.0}, 10),
+        (0.4, 0.0, {"GPU": 2.0}, 4),  # nobody is on parts of two GPUs
+        (0.5, 1.0, {"CPU": 3.0, "GPU": 2.0}, 3),
+        (2.0, 1.0, {"CPU": 8.0, "GPU": 3.0}, 1),
+        (0.0, 2.0, {"CPU": 5.0, "GPU": 8.0}, 2),
+        (1.0, 1.0, {"CPU": 8.0}, 0),
+    ],
+)
+def test_so_many_workers_fit_a_node(gpus, cpus, held, fitting):
+    assert Placement(gpus=gpus, cpus=cpus).on(held) == fitting
+
+
+def test_a_cluster_that_gives_nobody_ends_what_waits():
+    """A fault of the cluster is told to who asks; nobody waits for ever."""
+
+    class Broken(Hands):
+        def hire(self, done):
+            raise RuntimeError("the head is away")
+
+    with pytest.raises(EngineError, match="the head is away"):
+        Pool(Broken(None), 1).start()

@@ -101,6 +101,12 @@ ROWS = [
         command="search my.yaml --engine.gpus_per_worker 0.5",
     ),
     Row(
+        "share-of-two",
+        "one GPU and a half for each worker",
+        "engine.gpus_per_worker: 1.5 is not allowed; give a fraction, or a whole number of GPUs.",
+        command="search my.yaml --engine.workers 1 --engine.gpus_per_worker 1.5",
+    ),
+    Row(
         "cluster-away",
         "a cluster that is not there",
         "engine.address: 127.0.0.1:1 cannot be reached (Connection refused); start Ray there, or give the address that "
