@@ -152,8 +152,8 @@ def test_the_contract_with_six_candidates_in_flight(engine, space, prompts):
         return step()
 
     engine._loop.call(lambda vllm: setattr(vllm, "step", watched))
-    points = [np.eye(space.n)[k] * 1.5 for k in range(6)]
-    requests = [Request(prompt, 4) for prompt in prompts[:8]]
+    points = [None, *(np.eye(space.n)[k] * 1.5 for k in range(5))]
+    requests = [Request(prompt, 4) for prompt in prompts[:12]]
 
     def ask(point):
         with engine.bind(point) as model:

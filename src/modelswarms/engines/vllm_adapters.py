@@ -55,6 +55,9 @@ class Adapters:
     name, and a second candidate under the same one would be given the first one's. Its scaling is in its
     configuration, and vLLM alone applies it, when it loads the adapter.
 
+    The base is an adapter of zeros: on a processor, vLLM gives requests without one the weights of its last slot, if
+    requests with adapters are in the same step.
+
     Args:
         loop: the running engine, which holds as many adapters as there are slots.
         space: the experts.
@@ -68,8 +71,8 @@ class Adapters:
     def give(self, coefficients: Array | None) -> Any:
         from vllm.lora.request import LoRARequest
 
-        if coefficients is None:
-            return None
+        if coefficients is None:  # see above
+            coefficients = self._space.coefficients([0.0] * self._space.n)
         adapter = self._space.compose(coefficients)
         number = next(self._numbers)
         folder = self._folder / str(number)
@@ -82,8 +85,7 @@ class Adapters:
         return request
 
     def take_back(self, given: Any) -> None:
-        if given is not None:
-            self._loop.call(lambda engine: engine.remove_lora(given.lora_int_id))
+        self._loop.call(lambda engine: engine.remove_lora(given.lora_int_id))
 
     def close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -134,7 +134,9 @@ def check_slots(engine: Engine, space: ExpertSpace, prompts: Sequence[str]) -> N
     Takes a started engine; arguments and Raises as :func:`check_engine`.
     """
     requests = [Request(prompt, 3) for prompt in prompts]
-    points = [_corner(space) * (1 + k) for k in range(min(engine.slots, 6))]
+    points: list[Array | None] = [_corner(space) * (1 + k) for k in range(min(engine.slots, 6))]
+    if len(points) > 1:
+        points[-1] = None  # the base, beside others
     lanes = min(lanes_of(engine), 6)
     alone = [_texts_at(engine, point, prompts) for point in points]
     with ThreadPoolExecutor(len(points)) as threads:
