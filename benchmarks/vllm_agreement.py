@@ -38,6 +38,7 @@ from seeds import markdown
 
 NEW_TOKENS = 4
 NEAR_TIE = 1e-4
+PARTS = ("agreement", "overhead", "search")  # the last one closes the engines
 
 
 def main() -> None:
@@ -45,9 +46,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--prompts", type=int, default=200)
-    parser.add_argument("--timed", type=int, default=60, help="prompts a candidate in the timing")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--searched", type=int, default=100, help="dev questions of the search")
+    parser.add_argument("--timed", type=int, default=100, help="prompts a candidate in the timing")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--searched", type=int, default=40, help="dev questions of the search")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="others stay as they were measured")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/vllm_agreement.json"))
     options = parser.parse_args()
     space = ExpertSpace.load(zoo.expert_paths(), base=zoo.base_path(), combine="factors")
@@ -58,19 +60,24 @@ def main() -> None:
         engine.start(space)
     requests = [Request(prompt, NEW_TOKENS) for prompt in prompts]
     engines = {"vllm": vllm.describe(), "local": local.describe()}
-    figures = {
-        "engines": engines,
-        "combine": "factors",
-        "experts": space.n,
-        **_agreement(vllm, local, space, requests),
-        "overhead": _overhead(vllm, space, options.timed, options.repeats),
+    known = json.loads(options.out.read_text()) if options.out.exists() else {}
+    figures: dict[str, Any] = {**known, "engines": engines, "combine": "factors", "experts": space.n}
+    parts = {
+        "agreement": lambda: _agreement(vllm, local, space, requests),
+        "overhead": lambda: _overhead(vllm, space, options.timed, options.repeats),
+        "search": lambda: _searches(keys, options.searched),
     }
-    for engine in (vllm, local):
-        engine.close()
-    figures["search"] = _searches(keys, options.searched)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(_table(figures))
+    for name in options.parts:
+        if name == "search":  # it starts engines of its own
+            vllm.close()
+            local.close()
+        figures[name] = parts[name]()
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    vllm.close()
+    local.close()
+    if figures.keys() >= set(PARTS):
+        sys.stdout.write(_table(figures))
 
 
 def _agreement(vllm: Any, local: Any, space: ExpertSpace, requests: list[Request]) -> dict[str, Any]:
@@ -219,11 +226,11 @@ class _Recorder:
 
 
 def _table(figures: dict[str, Any]) -> str:
-    over = figures["overhead"]
+    of, over = figures["agreement"], figures["overhead"]
     rows = [
-        ["answers compared", f"{figures['answers']} ({figures['prompts']} prompts at {len(figures['points'])} points)"],
-        ["agree", f"{100 * figures['agree']:.2f} %"],
-        ["differ", f"{len(figures['differing'])}, of them {figures['near_ties']} near ties (margin under {NEAR_TIE})"],
+        ["answers compared", f"{of['answers']} ({of['prompts']} prompts at {len(of['points'])} points)"],
+        ["agree", f"{100 * of['agree']:.2f} %"],
+        ["differ", f"{len(of['differing'])}, of them {of['near_ties']} near ties (margin under {NEAR_TIE})"],
         ["the same search with both", _said(figures["search"])],
         ["over vLLM's own loop, by the clock", f"{100 * over['over_raw_by_clock']:+.1f} %"],
         ["over vLLM's own loop, processor time", f"{100 * over['over_raw_by_processor']:+.1f} %"],
