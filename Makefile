@@ -14,10 +14,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
-.PHONY: help setup demo test test-ray test-vllm served lint format examples readme benchmarks zoo agreement clean
+.PHONY: help setup demo compare-demo test test-ray test-vllm served lint format examples readme benchmarks zoo agreement clean
 
 help:
 	@echo "make demo    set up, then a real search on the embedded zoo: two minutes on two cores with bfloat16, six without"
+	@echo "make compare-demo             all methods on the embedded zoo, with fewer evaluations than a search has"
 	@echo "make test    set up, then the whole CPU test suite"
 	@echo "make test-ray    set up, then the tests that start a Ray cluster on this machine, some minutes"
 	@echo "make test-vllm   set up an environment with vLLM's build for processors, then the tests of that engine"
@@ -39,6 +40,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	@$(BIN)/modelswarms demo
+
+# fewer evaluations than a search has, so that two cores do it in forty minutes
+compare-demo: setup
+	@$(BIN)/modelswarms compare --evaluations 100 --out runs/compare-demo $(ARGS)
 
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from modelswarms.commands.evaluate import evaluate
     from modelswarms.commands.export import export
+    from modelswarms.comparison import Comparison, compare
     from modelswarms.config import SearchConfig
     from modelswarms.errors import (
         AskTellError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "modelswarms.commands.evaluate": ("evaluate",),
     "modelswarms.commands.export": ("export",),
+    "modelswarms.comparison": ("Comparison", "compare"),
     "modelswarms.config": ("SearchConfig",),
     "modelswarms.errors": (
         "AskTellError",
@@ -63,6 +65,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AskTellError",
     "Candidate",
+    "Comparison",
     "ConfigError",
     "DataError",
     "EngineError",
@@ -82,6 +85,7 @@ __all__ = [
     "SwarmConfig",
     "WrongInputError",
     "__version__",
+    "compare",
     "evaluate",
     "export",
     "resume",

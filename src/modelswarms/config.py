@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
+from modelswarms.baselines import method_of
 from modelswarms.datasets import anchored_source
 from modelswarms.engines.config import EngineConfig
 from modelswarms.errors import ConfigError
@@ -32,7 +33,7 @@ __all__ = [
 
 Experts = str | tuple[str, ...] | Mapping[str, str]
 
-_NAMED_GROUPS: Final = {"swarm": "preset", "utility": "kind"}
+_NAMED_GROUPS: Final = {"swarm": "preset", "utility": "kind", "searcher": "kind"}
 """Groups that a name may stand for, and the key in which the group has it."""
 
 
@@ -45,7 +46,9 @@ class SearchConfig:
         experts: a folder of adapter folders, a list of folders, a mapping of names to folders, or ``zoo``.
         utility: a name, a kind, ``module:attribute``, or ``{kind, data, ...}``.
         combine: ``delta`` adds the experts' weight changes exactly; ``factors`` adds A and B apart, as published.
-        swarm: the search itself; ``preset`` names the values to start from.
+        searcher: ``swarm``, or the name of another method, or ``{kind, evaluations, ...}``.
+        swarm: the search itself; ``preset`` names the values to start from. What a swarm may do is also the budget
+            and the freedom of any other searcher.
         engine: how the model answers.
         test: ``best`` values the best and the best single expert on the test split, once; ``none`` leaves it alone.
         random_search: also values as many random mixtures, with the same freedom of their sum.
@@ -59,6 +62,7 @@ class SearchConfig:
     experts: Experts = "zoo"
     utility: str | Mapping[str, Any] = "zoo"
     combine: Literal["factors", "delta"] = "delta"
+    searcher: str | Mapping[str, Any] = "swarm"
     swarm: SwarmConfig = field(default_factory=SwarmConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     test: Literal["best", "none"] = "best"
@@ -71,6 +75,9 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: {self.seed} is out of range; give a whole number from 0 to 2**63 - 1.")
+        method = method_of(self.searcher)
+        if method is not None:
+            method.check()
 
 
 def load_config(

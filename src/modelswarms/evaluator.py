@@ -59,6 +59,7 @@ class Evaluator:
         known: the journal's records so far.
         times: where seconds and tokens are added up.
         keep: whether an evaluation's full texts are worth keeping (see architecture: ``responses/``).
+        elsewhere: evaluations of other runs of the same experts and data; whoever has their weights is not run again.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Evaluator:
         known: Iterable[Record] = (),
         times: StageTimes | None = None,
         keep: Callable[[Candidate, float], bool] = lambda candidate, value: candidate.iteration == 0,
+        elsewhere: Iterable[Record] = (),
     ) -> None:
         self.engine, self.utility, self.data, self.run, self.keep = engine, utility, data, run, keep
         self.times = times or StageTimes()
@@ -85,6 +87,8 @@ class Evaluator:
         for record in known:
             self._remember(record)
         self._unsettled = _unsettled(known)
+        for record in elsewhere:
+            self._by_weights.setdefault((record["split"], _weights(record)), record)
 
     def prepare(self, split: Split) -> None:
         """Fixes the batch plan of a split, once for the whole run."""
@@ -311,8 +315,7 @@ class Evaluator:
             self._plans[split] = tuple(tuple(block) for block in record["blocks"])
         elif kind == "evaluation":
             self._evaluations[record["candidate"], split] = record
-            weights = np.asarray(record["coefficients"], dtype=np.float64).tobytes()
-            self._by_weights.setdefault((split, weights), record)
+            self._by_weights.setdefault((split, _weights(record)), record)
         elif kind == "failure":
             self._failures.setdefault((record["candidate"], split), []).append(record)
         elif kind == "constants" and record["name"] == "utility":
@@ -338,6 +341,10 @@ def _unsettled(records: Sequence[Record]) -> frozenset[tuple[str, str]]:
             tail.append(record)
     batches = {(record["split"], record["iteration"]) for record in tail}
     return frozenset((r["candidate"], r["split"]) for r in tail) if len(batches) > 1 else frozenset()
+
+
+def _weights(record: Record) -> bytes:
+    return np.asarray(record["coefficients"], dtype=np.float64).tobytes()
 
 
 def _identity(candidate: Candidate) -> Record:

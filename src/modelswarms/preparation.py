@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms import zoo
+from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher
 from modelswarms.config import SearchConfig, to_mapping
 from modelswarms.datasets import DataSet
 from modelswarms.engines import make_engine
@@ -94,6 +95,7 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     engine = engine if engine is not None else make_engine(config.engine, base)
     space = ExpertSpace.load(found, base=base, combine=config.combine)
     check_opponent(utility, space.names)
+    make_searcher(config.searcher, config.swarm, space.n, config.seed)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
     return Prepared(config, space, utility, data, engine, fingerprints, base_name)
 
@@ -177,6 +179,7 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
         RunError: names what changed.
     """
     then = current_header(records)
+    then["config"].setdefault("searcher", SWARM)  # as it was before there were others
     if then["experts"] != now["experts"]:
         were, are = (", ".join(header["experts"]) for header in (then, now))
         raise RunError(f"{path}: the experts were {were} and are now {are}; restore them, or start a new run.")
@@ -186,7 +189,8 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
             raise RunError(f"{path}: {name} changed since the run began; restore it, or start a new run.")
     changed = {}
     for name, old, new in _changes(then["config"], now["config"]):
-        if name not in MAY_CHANGE:
+        fixed = name.startswith("swarm.") and kind_of_searcher(now["config"].get("searcher")) != SWARM
+        if name not in MAY_CHANGE or fixed:  # of another searcher it is the budget, which its points may depend on
             raise RunError(f"{path}: {name} was {old!r} and is now {new!r}; restore it, or start a new run.")
         if name.startswith("swarm.") and new < old:
             raise RunError(f"{path}: {name} was {old} and is now {new}: a run can go further, not back; give more.")

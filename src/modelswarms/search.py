@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelswarms.baselines import Freedom, RandomSearch
+from modelswarms.baselines import MethodSearcher, RandomSearch, freedom_of, make_searcher
 from modelswarms.config import SearchConfig, load_config, settings_from
 from modelswarms.errors import RunError, SearchFailedError
 from modelswarms.evaluator import Evaluator
@@ -21,16 +21,16 @@ from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
 from modelswarms.runs.atomic import replace_file
 from modelswarms.scoring import StageTimes
-from modelswarms.swarm import AsynchronousSwarm, Swarm, SwarmConfig, swarm_of
+from modelswarms.swarm import AsynchronousSwarm
 from modelswarms.tracking import make_trackers, tracked
-from modelswarms.types import Candidate, Evaluation, Searcher
+from modelswarms.types import Candidate, Evaluation, RunSearcher, Searcher
 from modelswarms.utilities.abilities import opened
 from modelswarms.watching import Silent, Watcher
 
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
 
-__all__ = ["resume", "search"]
+__all__ = ["resume", "search", "search_started"]
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +116,38 @@ def resume(
                 return _complete(prepared, run, records, [new] if new else [], watching)
 
 
+def search_started(
+    prepared: Prepared, path: Path, watch: Watcher | None = None, shared: Sequence[tuple[Path, Record]] = ()
+) -> RunResult:
+    """A run on an engine that is started and ready, begun or gone on with: for whoever makes several in a row.
+
+    Args:
+        prepared: the run's configuration among others; its engine stays open.
+        path: the run's folder.
+        shared: what other runs of the same experts, utility and data hold that need not be found out again:
+            evaluations and constants, each with the folder of its run.
+
+    Raises:
+        RunError: the folder holds another run.
+        SearchFailedError: the run cannot go on.
+    """
+    begun = (path / "run.yaml").exists()
+    trackers = make_trackers(prepared.config.tracking)
+    with RunFolder.open(path) if begun else RunFolder.create(path, prepared.manifest()) as run:
+        records, now = run.journal.read(), header_of(prepared)
+        new = check_unchanged(records, now, path) if records else now
+        carried = [record for _, record in shared if record["kind"] == "constants" and not records]
+        for folder, record in shared:
+            if "responses" in record:
+                run.write_responses(RunFolder(folder).read_responses(record["responses"]))
+        elsewhere = [record for _, record in shared if record["kind"] == "evaluation"]
+        with (
+            tracked(trackers, run, _told(now), records, watch or Silent()) as watching,
+            opened(prepared.utility, run.path),
+        ):
+            return _complete(prepared, run, records, [*([new] if new else []), *carried], watching, elsewhere)
+
+
 def _told(header: Record) -> Record:
     """What trackers are told of a run before its figures."""
     told = ("seed", "experts", "config", "utility", "engine", "versions")
@@ -123,34 +155,41 @@ def _told(header: Record) -> Record:
 
 
 def _complete(
-    prepared: Prepared, run: RunFolder, records: list[Record], new: Sequence[Record], watch: Watcher
+    prepared: Prepared,
+    run: RunFolder,
+    records: list[Record],
+    new: Sequence[Record],
+    watch: Watcher,
+    elsewhere: Sequence[Record] = (),
 ) -> RunResult:
     """From wherever the records end to the result; ``new`` ones are journalled first."""
     config, names = prepared.config, prepared.space.names
     times = StageTimes(run.read_timing())
-    swarm = swarm_of(len(names), config.swarm, config.seed)
+    searcher = make_searcher(config.searcher, config.swarm, len(names), config.seed)
 
     def keep(candidate: Candidate, value: float) -> bool:
-        """Full texts of the starting experts, of new personal bests and of the test split are kept."""
+        """Full texts of the starting experts, of new bests and of the test split are kept."""
         if candidate.id.startswith("random-"):
             return False
-        before = swarm.personal_best_value(candidate.particle)
+        before = searcher.personal_best_value(candidate.particle)
         return candidate.iteration == 0 or before is None or value > before
 
-    evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, records, times, keep)
-    watch.started(prepared.describe(run.path), swarm)  # from here on a fault is one that can be resumed
+    known = [*records, *(r for r in new if r["name"] in ("utility", "opponent"))]
+    evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, known, times, keep, elsewhere)
+    watch.started(prepared.describe(run.path), searcher)  # from here on a fault is one that can be resumed
     try:
         for record in new:
             run.journal.append(record)
-        evaluator.calibrate(swarm.starting_candidates[: len(names)])
+        evaluator.calibrate(searcher.starting_candidates[: len(names)])
         evaluator.oppose(prepared.space, ("dev", "test") if _tests(prepared) else ("dev",))
-        asked = _value_all(swarm, evaluator, watch, "search")
-        best = swarm.best
+        asked = _value_all(searcher, evaluator, watch, "search")
+        _note_end(searcher, run, records)
+        best = searcher.best
         if best is None:
             raise SearchFailedError(f"no candidate has a value; see the failures in {run.path / 'journal.jsonl'}.")
-        finalists = [best, best_single(evaluator, swarm, len(names))]
+        finalists = [best, best_single(evaluator, searcher, len(names))]
         if config.random_search:
-            randoms = RandomSearch(len(names), asked, config.seed, freedom=_freedom(config.swarm))
+            randoms = RandomSearch(len(names), asked, config.seed, freedom=freedom_of(config.swarm))
             _value_all(randoms, evaluator, watch, "random_search")
             finalists += [randoms.best] if randoms.best else []
         if _tests(prepared):
@@ -169,6 +208,14 @@ def _complete(
     outcome = RunResult.of(result, run.path)
     watch.finished(outcome)
     return outcome
+
+
+def _note_end(searcher: RunSearcher, run: RunFolder, records: Sequence[Record]) -> None:
+    """Journals where a method came to its end; a swarm's end can be told again from its values in no time."""
+    if isinstance(searcher, MethodSearcher) and not any(r.get("name") == "searched" for r in records):
+        answer = searcher.answer.id if searcher.answer else None
+        ended = {"iterations": searcher.iteration, "stopped_by": searcher.stopped_by, "answer": answer}
+        run.journal.append({"kind": "constants", "name": "searched", **ended})
 
 
 def _tests(prepared: Prepared) -> bool:
@@ -222,17 +269,10 @@ def _ask(searcher: Searcher, failure: str | None) -> list[Candidate]:
         raise SearchFailedError(f"{error} It was: {failure}.") from error
 
 
-def _freedom(swarm: SwarmConfig) -> Freedom:
-    """What random search is given, to be compared with the swarm."""
-    if swarm.populate and swarm.populate_by == "subsets":
-        return "subsets"
-    return "stretched" if swarm.free_sum else "simplex"
-
-
-def best_single(evaluator: Evaluator, swarm: Swarm, n_experts: int) -> Candidate:
+def best_single(evaluator: Evaluator, searcher: RunSearcher, n_experts: int) -> Candidate:
     """The starting expert with the highest dev value; ties go to the earlier one."""
     valued = []
-    for expert, candidate in enumerate(swarm.starting_candidates[:n_experts]):
+    for expert, candidate in enumerate(searcher.starting_candidates[:n_experts]):
         record = evaluator.known(candidate.id, "dev")
         if record is not None:
             valued.append((-record["value"], expert, candidate))

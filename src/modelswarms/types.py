@@ -23,6 +23,7 @@ __all__ = [
     "Model",
     "Request",
     "Response",
+    "RunSearcher",
     "Score",
     "Searcher",
     "Split",
@@ -238,3 +239,42 @@ class Searcher(Protocol):
 
     @property
     def done(self) -> bool: ...
+
+
+@runtime_checkable
+class RunSearcher(Searcher, Protocol):
+    """What leads a run: it begins with the experts alone, and knows its best and why it ended."""
+
+    @property
+    def iteration(self) -> int:
+        """The batch in hand; 0 is the starting candidates."""
+        ...
+
+    @property
+    def stopped_by(self) -> str | None:
+        """Why the search is over; None while it goes on."""
+        ...
+
+    @property
+    def best(self) -> Candidate | None:
+        """What the search would end with now."""
+        ...
+
+    @property
+    def best_value(self) -> float | None:
+        """Its dev value."""
+        ...
+
+    @property
+    def starting_candidates(self) -> list[Candidate]:
+        """The experts first, each alone, then whatever else it starts with."""
+        ...
+
+    @property
+    def personal_bests(self) -> list[tuple[Array, float | None]]:
+        """Coefficients and value of each particle's best; empty where points have no past of their own."""
+        ...
+
+    def personal_best_value(self, particle: int) -> float | None:
+        """What a particle's next value has to beat to be news; None where there is nothing yet."""
+        ...

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelswarms.types import Candidate, Evaluation
+from modelswarms.types import Candidate, Evaluation, RunSearcher
 
 if TYPE_CHECKING:
     from modelswarms.reports.result import RunResult
-    from modelswarms.swarm import Swarm
 
 __all__ = ["Silent", "Together", "Watcher"]
 
@@ -17,7 +16,7 @@ __all__ = ["Silent", "Together", "Watcher"]
 class Watcher(Protocol):
     """Is told of every step of a run, in order; it looks and never changes anything."""
 
-    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None:
+    def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
         """The run begins or goes on; ``about``: run folder, experts, utility, examples, engine."""
         ...
 
@@ -37,7 +36,7 @@ class Watcher(Protocol):
 class Silent:
     """Watches nothing."""
 
-    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None: ...
+    def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None: ...
 
     def asked(self, stage: str, batch: Sequence[Candidate]) -> None: ...
 
@@ -52,9 +51,9 @@ class Together:
     def __init__(self, *watchers: Watcher) -> None:
         self._watchers = watchers
 
-    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None:
+    def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
         for watcher in self._watchers:
-            watcher.started(about, swarm)
+            watcher.started(about, searcher)
 
     def asked(self, stage: str, batch: Sequence[Candidate]) -> None:
         for watcher in self._watchers:

@@ -1,5 +1,53 @@
 """The methods to compare with, behind the same ask and tell."""
 
+from modelswarms.baselines.base import Method, MethodSearcher, Proposals, Start
+from modelswarms.baselines.bayesian import Bayesian
+from modelswarms.baselines.cma_es import CmaEs
+from modelswarms.baselines.coordinates import CoordinateSearch
+from modelswarms.baselines.lorahub import LoraHub
+from modelswarms.baselines.pack import PackOfLlms
+from modelswarms.baselines.pso_merging import PsoMerging
+from modelswarms.baselines.random_mixtures import RandomMixtures
 from modelswarms.baselines.random_search import Freedom, RandomSearch
+from modelswarms.baselines.soups import BestSingle, GreedySoup, UniformSoup
+from modelswarms.baselines.table import (
+    METHODS,
+    SWARM,
+    budget_of,
+    freedom_of,
+    kind_of_searcher,
+    make_searcher,
+    method_of,
+    title_of,
+    within,
+)
+from modelswarms.baselines.task_arithmetic import TaskArithmetic
 
-__all__ = ["Freedom", "RandomSearch"]
+__all__ = [
+    "METHODS",
+    "SWARM",
+    "Bayesian",
+    "BestSingle",
+    "CmaEs",
+    "CoordinateSearch",
+    "Freedom",
+    "GreedySoup",
+    "LoraHub",
+    "Method",
+    "MethodSearcher",
+    "PackOfLlms",
+    "Proposals",
+    "PsoMerging",
+    "RandomMixtures",
+    "RandomSearch",
+    "Start",
+    "TaskArithmetic",
+    "UniformSoup",
+    "budget_of",
+    "freedom_of",
+    "kind_of_searcher",
+    "make_searcher",
+    "method_of",
+    "title_of",
+    "within",
+]

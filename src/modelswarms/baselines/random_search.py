@@ -10,7 +10,7 @@ import numpy as np
 from modelswarms.errors import AskTellError
 from modelswarms.types import Array, Candidate, Evaluation
 
-__all__ = ["Freedom", "RandomSearch"]
+__all__ = ["Freedom", "RandomSearch", "mixture"]
 
 Freedom = Literal["simplex", "stretched", "subsets"]
 
@@ -88,16 +88,19 @@ class RandomSearch:
 
     def _candidate(self, k: int) -> Candidate:
         iteration, particle = divmod(k, self.batch_size)
-        return Candidate(f"random-{iteration:03d}-{particle:03d}", particle, iteration, self._mixture(k))
+        drawn = mixture(self.n_experts, self.seed, k, self.freedom)
+        return Candidate(f"random-{iteration:03d}-{particle:03d}", particle, iteration, drawn)
 
-    def _mixture(self, k: int) -> Array:
-        draws = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, k]))
-        if self.freedom == "subsets":
-            taking_part = draws.random(self.n_experts) < SHARE
-            mixture = taking_part * draws.uniform(*COEFFICIENT_RANGE, self.n_experts)
-        else:
-            mixture = draws.dirichlet([CONCENTRATION] * self.n_experts)
-        if self.freedom == "stretched":
-            mixture = mixture * draws.uniform(*SUM_RANGE)
-        mixture.setflags(write=False)
-        return mixture
+
+def mixture(n_experts: int, seed: int, k: int, freedom: Freedom) -> Array:
+    """The k-th random mixture of a seed, (n,)."""
+    draws = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 1, k]))
+    if freedom == "subsets":
+        taking_part = draws.random(n_experts) < SHARE
+        drawn = taking_part * draws.uniform(*COEFFICIENT_RANGE, n_experts)
+    else:
+        drawn = draws.dirichlet([CONCENTRATION] * n_experts)
+    if freedom == "stretched":
+        drawn = drawn * draws.uniform(*SUM_RANGE)
+    drawn.setflags(write=False)
+    return drawn

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,20 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import modelswarms
-from modelswarms.cli import data, demo, evaluate, experts, export, report, resume, search, status, utilities, zoo
+from modelswarms.cli import (
+    compare,
+    data,
+    demo,
+    evaluate,
+    experts,
+    export,
+    report,
+    resume,
+    search,
+    status,
+    utilities,
+    zoo,
+)
 from modelswarms.cli.console import RUN_IN_PROGRESS, errors
 from modelswarms.errors import WrongInputError
 
@@ -37,6 +49,7 @@ app = cyclopts.App(
 app.command(demo.demo)
 app.command(search.search)
 app.command(resume.resume)
+app.command(compare.compare)
 app.command(experts.app)
 app.command(report.report)
 app.command(evaluate.evaluate)
@@ -82,7 +95,7 @@ def _described(error: Exception) -> str:
 
 
 def _how_to_resume() -> str:
-    return f" Go on with: modelswarms resume {shlex.quote(RUN_IN_PROGRESS[-1])}" if RUN_IN_PROGRESS else ""
+    return f" Go on with: {RUN_IN_PROGRESS[-1]}" if RUN_IN_PROGRESS else ""
 
 
 def _say(line: str) -> None:

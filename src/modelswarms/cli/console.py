@@ -10,4 +10,4 @@ output = Console()
 errors = Console(stderr=True)
 
 RUN_IN_PROGRESS: list[str] = []
-"""The folder of the run that was begun, so that an error can say how to go on."""
+"""The command that goes on with the run that was begun, so that an error can say it."""

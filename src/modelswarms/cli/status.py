@@ -43,7 +43,8 @@ def status(run: Path, *, json_: bool = False) -> None:
 def _lines(found: Status) -> list[str]:
     from modelswarms.reports.usage import usage_said
 
-    where = "not begun" if found.iteration is None else f"iteration {found.iteration} of at most {found.max_iterations}"
+    most = "" if found.max_iterations is None else f" of at most {found.max_iterations}"
+    where = "not begun" if found.iteration is None else f"iteration {found.iteration}{most}"
     spent = f"{found.evaluations} of at most {found.expected} evaluations, {_duration(found.seconds)}"
     if found.remaining is not None:
         spent += f", about {_duration(found.remaining)} to go"

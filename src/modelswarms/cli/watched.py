@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from modelswarms.cli.console import RUN_IN_PROGRESS, output
-from modelswarms.types import Candidate, Evaluation
+from modelswarms.types import Candidate, Evaluation, RunSearcher
 
 if TYPE_CHECKING:
     from modelswarms.reports import RunResult
-    from modelswarms.swarm import Swarm
 
 __all__ = ["Terminal", "show"]
 
@@ -28,14 +28,19 @@ def show(run: Callable[[Terminal], RunResult]) -> None:
 
 
 class Terminal:
-    """A bar for the stage in hand, and a line for every iteration that is over."""
+    """A bar for the stage in hand, and a line for every iteration that is over.
 
-    def __init__(self) -> None:
+    Args:
+        go_on: the command that goes on with what is watched; by default with the run alone.
+    """
+
+    def __init__(self, go_on: str | None = None) -> None:
+        self._go_on = go_on
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=output
         )
         self._task: TaskID | None = None
-        self._swarm: Swarm | None = None
+        self._searcher: RunSearcher | None = None
         self._waiting = 0
         self._stage = ""
         self._began = time.monotonic()
@@ -48,10 +53,11 @@ class Terminal:
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
-    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None:
-        self._swarm = swarm
-        RUN_IN_PROGRESS.append(about["run"])
-        self._say(
+    def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
+        self._searcher = searcher
+        self._began, self._evaluations = time.monotonic(), 0
+        RUN_IN_PROGRESS.append(self._go_on or f"modelswarms resume {shlex.quote(about['run'])}")
+        self.say(
             f"{about['run']}: {len(about['experts'])} experts, utility {about['utility']}, "
             f"{about['dev']} dev and {about['test']} test examples, {about.get('device', '')} {about.get('dtype', '')}"
         )
@@ -69,17 +75,19 @@ class Terminal:
         if self._task is not None:
             self._progress.advance(self._task)
         if self._waiting == 0 and stage == "search":
-            self._say(self._summary(candidate.iteration))
+            self.say(self._summary(candidate.iteration))
 
     def finished(self, result: RunResult) -> None:
-        RUN_IN_PROGRESS.clear()
+        if self._go_on is None:
+            RUN_IN_PROGRESS.clear()
 
     def _summary(self, iteration: int) -> str:
-        best = self._swarm.best_value if self._swarm else None
+        best = self._searcher.best_value if self._searcher else None
         return (
             f"iteration {iteration}: best dev {'none yet' if best is None else f'{best:.3f}'}, "
             f"{self._evaluations} evaluations, {time.monotonic() - self._began:.0f} s"
         )
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """A line above the bar."""
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)

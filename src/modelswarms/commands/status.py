@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from modelswarms.config import config_from_mapping
+from modelswarms.baselines import SWARM, budget_of, kind_of_searcher, method_of
+from modelswarms.config import SearchConfig, config_from_mapping
 from modelswarms.reports.evidence import Evidence, gather
 from modelswarms.runs import RunFolder
-from modelswarms.swarm import SwarmConfig
 
 __all__ = ["Status", "status"]
 
@@ -28,7 +28,7 @@ class Status:
         state: ``running`` (a process holds the lock), ``complete``, ``failed`` (what it did last was a failure), or
             ``interrupted``.
         process: the id of the process that works in it, where one does.
-        iteration, max_iterations: of the swarm; None where it has not begun.
+        iteration, max_iterations: of the searcher; None where it has not begun, or has no such limit.
         evaluations, expected: done, and at most to be done with ``max_iterations``, random search included.
         best, best_single: dev values so far, with coefficients and the expert's name; None before there are any.
         test: the best's test value, where the run is complete and had one.
@@ -43,7 +43,7 @@ class Status:
     state: State
     process: int | None
     iteration: int | None
-    max_iterations: int
+    max_iterations: int | None
     evaluations: int
     expected: int
     best: Mapping[str, Any] | None
@@ -68,10 +68,11 @@ def status(run: str | Path) -> Status:
     manifest, records = folder.manifest(), folder.journal.read()
     process = _owner(folder.path)
     evidence = gather(records, manifest, _saved(folder.path))
-    swarm = config_from_mapping({"swarm": evidence.header["config"]["swarm"]}).swarm
+    keys = evidence.header["config"]
+    config = config_from_mapping({key: keys[key] for key in ("swarm", "searcher") if key in keys})
     state = _state(evidence, process, records)
     done = len(evidence.dev)
-    expected = _expected(evidence, swarm, done, state)
+    expected = _expected(evidence, config, done, state)
     seconds = sum(amounts.get("seconds", 0.0) for amounts in folder.read_timing().values())
     result = evidence.result
     return Status(
@@ -79,7 +80,7 @@ def status(run: str | Path) -> Status:
         state=state,
         process=process,
         iteration=result["iterations"] if result else None,
-        max_iterations=swarm.max_iterations,
+        max_iterations=config.swarm.max_iterations if kind_of_searcher(config.searcher) == SWARM else None,
         evaluations=done,
         expected=expected,
         best=_best(result),
@@ -107,13 +108,13 @@ def _state(evidence: Evidence, process: int | None, records: Sequence[Mapping[st
     return "failed" if records and records[-1]["kind"] == "failure" else "interrupted"
 
 
-def _expected(evidence: Evidence, swarm: SwarmConfig, done: int, state: State) -> int:
+def _expected(evidence: Evidence, config: SearchConfig, done: int, state: State) -> int:
     """At most so many dev evaluations; patience and dropout may end it earlier."""
     if state == "complete":
         return done
-    particles = max(swarm.particles, len(evidence.experts)) if swarm.populate else len(evidence.experts)
-    rounds = particles * (swarm.max_iterations + 1)
-    return max(done, rounds * (2 if evidence.header["config"].get("random_search") else 1))
+    method = method_of(config.searcher)
+    budget = (method.evaluations if method else None) or budget_of(config.swarm, len(evidence.experts))
+    return max(done, budget * (2 if evidence.header["config"].get("random_search") else 1))
 
 
 def _next(state: State, path: Path, process: int | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from modelswarms.baselines import SWARM, kind_of_searcher, title_of
 from modelswarms.preparation import current_header
 
 __all__ = ["model_card", "public_name"]
@@ -69,12 +70,19 @@ def _what(
     text = (
         f"# Best expert of a search\n\n{kind} of `{base}`: {len(header['experts'])} experts, combined with the "
         f"coefficients that were best for the utility `{header['utility']['name']}` on "
-        f"{_dev_examples(records, result)} dev examples, found by modelswarms (particle swarm optimisation, "
-        "Feng et al. 2024, arXiv 2410.11163). No weights were trained for it."
+        f"{_dev_examples(records, result)} dev examples, found by modelswarms ({_searcher(result)}). "
+        "No weights were trained for it."
     )
     if not over:
         text += "\n\n**The search is not over: this is the best expert so far, and its test split was left alone.**"
     return text
+
+
+def _searcher(result: Mapping[str, Any]) -> str:
+    """How it was found."""
+    if kind_of_searcher(result.get("searcher")) == SWARM:
+        return "particle swarm optimisation, Feng et al. 2024, arXiv 2410.11163"
+    return title_of(result.get("searcher"))
 
 
 def _dev_examples(records: Sequence[Record], result: Mapping[str, Any]) -> int:

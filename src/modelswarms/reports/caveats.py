@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from modelswarms.baselines import title_of
+
 __all__ = ["caveats", "leakage_said", "rescored_figures"]
 
 Record = Mapping[str, Any]
@@ -134,16 +136,16 @@ def _of_comparison(result: Mapping[str, Any], header: Record) -> list[str]:
             f"The best is {best['dev'] - best['test']:.3f} worse on test than on dev: the search fitted the dev "
             "examples; more of them would help."
         )
-    random = result["random_search"]
+    random, searcher = result["random_search"], title_of(result.get("searcher"), "the ")
     if random and random["test"] is not None and random["test"] >= best["test"]:
         found.append(
-            f"Random search has {random['test']:.3f} on test with as many evaluations, the swarm {best['test']:.3f}: "
-            "here the swarm was no better than random mixtures."
+            f"Random search has {random['test']:.3f} on test with as many evaluations, {searcher} {best['test']:.3f}: "
+            f"here {searcher} was no better than random mixtures."
         )
     if difference and difference["ci"] and difference["ci"][0] <= 0 <= difference["ci"][1]:
-        found.append("On test, the swarm cannot be told from the best single expert: the interval includes 0.")
+        found.append(f"On test, {searcher} cannot be told from the best single expert: the interval includes 0.")
     elif difference and difference["test"] < 0:
-        found.append("On test, the swarm is worse than the best single expert: use that one.")
+        found.append(f"On test, {searcher} is worse than the best single expert: use that one.")
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelswarms.baselines import title_of
 from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale
 
@@ -44,7 +45,7 @@ def part_tables(evidence: Evidence) -> list[PartTable]:
     compared = [(f"best single expert ({result['best_single']['expert']})", result["best_single"]["parts"])]
     if result["random_search"]:
         compared.append(("random search", result["random_search"]["parts"]))
-    compared.append(("swarm", result["best"]["parts"]))
+    compared.append((title_of(result.get("searcher")), result["best"]["parts"]))
     names = [name for name, _ in compared]
     tables = []
     for split in ("dev", "test"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelswarms.baselines import SWARM, kind_of_searcher
 from modelswarms.config import config_from_mapping
 from modelswarms.preparation import current_header
 from modelswarms.reports.caveats import caveats, rescored_figures
@@ -62,11 +63,12 @@ class RunResult:
 def build_result(records: Sequence[Record]) -> dict[str, Any]:
     """The result that a complete journal stands for."""
     header = current_header(records)
-    swarm = replayed_swarm(records)
+    ended = _ended(records, header)
     dev, test = _by_candidate(records, "dev"), _by_candidate(records, "test")
     searched = [r for r in dev.values() if not r["candidate"].startswith(RANDOM)]
     randoms = [r for r in dev.values() if r["candidate"].startswith(RANDOM)]
-    best, single = _best(searched), _best([r for r in searched if _is_expert(r, header)])
+    single = _best([r for r in searched if _is_expert(r, header)])
+    best = dev[ended["answer"]] if ended["answer"] else _best(searched)
     valued = [*dev.values(), *test.values()]
     figures = _Figures(Intervals.of_run(header, records), test)
     result = {
@@ -82,13 +84,14 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
         "leakage": header.get("leakage"),
         "random_search": figures.of(_best(randoms)) if randoms else None,
         "experts": {header["experts"][r["particle"]]: r["value"] for r in searched if _is_expert(r, header)},
-        "iterations": swarm.iteration,
+        "iterations": ended["iterations"],
         "evaluations": len(searched),
         "evaluations_random_search": len(randoms),
         "examples": sum(len(r["scores"]) for r in valued if "same_as" not in r),
         "failures": sum(r["kind"] == "failure" for r in records),
         "unparsed_rate": _rate(valued),
-        "stopped_by": swarm.stopped_by,
+        "stopped_by": ended["stopped_by"],
+        "searcher": kind_of_searcher(header["config"].get("searcher")),
         "seed": header["seed"],
         "utility": header["utility"]["name"],
         "engine": header["engine"],
@@ -135,6 +138,21 @@ def _replayed_in_order(swarm: AsynchronousSwarm, records: Sequence[Record]) -> A
 
 def _told_as(record: Record) -> Evaluation:
     return Evaluation(record["candidate"], record["value"], bounds=record["bounds"])
+
+
+def _ended(records: Sequence[Record], header: Record) -> dict[str, Any]:
+    """Where a search stands: ``iterations``, ``stopped_by``, and its ``answer`` where that is not the best on dev.
+
+    A method's own words are in the journal: telling it all values again may take as long as the search did.
+    """
+    if kind_of_searcher(header["config"].get("searcher")) == SWARM:
+        swarm = replayed_swarm(records)
+        return {"iterations": swarm.iteration, "stopped_by": swarm.stopped_by, "answer": None}
+    said = next((r for r in reversed(records) if r["kind"] == "constants" and r["name"] == "searched"), None)
+    if said is not None:
+        return dict(said)
+    asked = (r["iteration"] for r in _by_candidate(records, "dev").values() if not r["candidate"].startswith(RANDOM))
+    return {"iterations": max(asked, default=0), "stopped_by": None, "answer": None}
 
 
 def _told(candidate: Candidate, known: Mapping[str, Record]) -> Evaluation:

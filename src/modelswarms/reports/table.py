@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from modelswarms.baselines import title_of
 from modelswarms.reports.usage import usage_said
 from modelswarms.runs import RunFolder
 
@@ -24,7 +25,7 @@ def result_table(result: RunResult) -> RenderableType:
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     rows = [
         (f"best single expert ({result.best_single['expert']})", "", result.best_single),
-        ("swarm", "bold", result.best),
+        (title_of(result.details.get("searcher")), "bold", result.best),
     ]
     if result.random_search:
         rows.append(("random search, as many evaluations", "", result.random_search))
@@ -61,7 +62,8 @@ def _lines(result: RunResult) -> list[str]:
         ci = result.difference["ci"]
         paired = f" (95 % interval {_interval(ci)}, paired)" if ci else ""
         lines.append(
-            f"On test the swarm is {result.difference['test']:+.3f} from the best single expert{paired}. "
+            f"On test {title_of(details.get('searcher'), 'the ')} is {result.difference['test']:+.3f} "
+            f"from the best single expert{paired}. "
             "Dev figures of a search are optimistic: quote the test."
         )
     share = ", ".join(f"{n} {a:+.2f}" for n, a in _largest(result.best["coefficients"]))

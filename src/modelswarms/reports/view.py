@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
+from modelswarms.baselines import title_of
 from modelswarms.reports.answers import Comparison, compare
 from modelswarms.reports.charts import Bar, Level, Line, interval_axis, interval_bar, line_chart, signed_bars
+from modelswarms.reports.compared import compared
 from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale, counted, duration, signed
 from modelswarms.reports.parts import Figure, PartTable, how_combined, part_tables
@@ -123,6 +125,7 @@ class View:
     warnings: Sequence[str]
     rescored: Rescored | None
     answers: Comparison | None
+    compared: Mapping[str, Any] | None
     reproduce: Reproduce
 
 
@@ -158,6 +161,7 @@ def build_view(evidence: Evidence, run: Path, times: Times, usage: Mapping[str, 
         warnings=[] if result is None else result["warnings"],
         rescored=_rescored(evidence, scale),
         answers=compare(evidence, run, scale),
+        compared=compared(run) if evidence.finished else None,
         reproduce=_reproduce(evidence),
     )
 
@@ -189,7 +193,7 @@ def _entries(evidence: Evidence) -> list[_Entry]:
         found.append(_Entry("random search", "its best", "random", randoms, tested(randoms["candidate"])))
     if best:
         note = "the best single expert itself" if is_best_single(evidence) else "best combination"
-        found.append(_Entry("swarm", note, "best", best, tested(best["candidate"])))
+        found.append(_Entry(title_of(evidence.result["searcher"]), note, "best", best, tested(best["candidate"])))
     return found
 
 
@@ -240,6 +244,7 @@ def _differences(evidence: Evidence, scale: Scale) -> list[str]:
         return []
     best = evidence.test.get(evidence.best["candidate"])
     others = (("the best single expert", evidence.best_single), ("random search", evidence.best_random))
+    name_of_best = title_of(evidence.result and evidence.result["searcher"])
     said = []
     for name, record in others:
         other = evidence.test.get(record["candidate"]) if record else None
@@ -247,7 +252,8 @@ def _differences(evidence: Evidence, scale: Scale) -> list[str]:
         if best and other and interval:
             unit = f"{chr(0xA0)}points" if scale.percent else ""
             said.append(
-                f"Swarm minus {name}, on the same test examples: {scale.change(best['value'] - other['value'])}{unit} "
+                f"{name_of_best[0].upper()}{name_of_best[1:]} minus {name}, on the same test examples: "
+                f"{scale.change(best['value'] - other['value'])}{unit} "
                 f"(95{chr(0xA0)}% interval {scale.changes(interval)}, paired bootstrap)."
             )
     return said

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelswarms.baselines import title_of
 from modelswarms.tracking.background import Background
 from modelswarms.tracking.base import Row, Tracker
-from modelswarms.types import Candidate, Evaluation
+from modelswarms.types import Candidate, Evaluation, RunSearcher
 from modelswarms.watching import Together, Watcher
 
 if TYPE_CHECKING:
     from modelswarms.reports.result import RunResult
     from modelswarms.runs import RunFolder
-    from modelswarms.swarm import Swarm
 
 __all__ = ["Tracking", "tracked"]
 
@@ -68,14 +68,14 @@ class Tracking:
         self, trackers: Sequence[Background], id: str, config: Mapping[str, Any], known: set[tuple[str, str]]
     ) -> None:
         self._trackers, self._id, self._config, self._known = trackers, id, config, known
-        self._swarm: Swarm | None = None
+        self._searcher: RunSearcher | None = None
         self._run, self._experts = Path(), list[str]()
         self._step, self._failures, self._unparsed, self._news = 0, 0, 0, False
         self._values: list[float] = []
         self._began = time.monotonic()
 
-    def started(self, about: Mapping[str, Any], swarm: Swarm) -> None:
-        self._swarm, self._run, self._experts = swarm, Path(about["run"]), list(about["experts"])
+    def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
+        self._searcher, self._run, self._experts = searcher, Path(about["run"]), list(about["experts"])
         for tracker in self._trackers:
             tracker.start(self._run, self._id, self._config)
 
@@ -114,17 +114,17 @@ class Tracking:
 
     def _send_iteration(self) -> None:
         """Bests, worst, mean, the best's coefficients and what it cost so far."""
-        swarm = self._swarm
-        if not self._news or swarm is None or swarm.best is None or swarm.best_value is None:
+        searcher = self._searcher
+        if not self._news or searcher is None or searcher.best is None or searcher.best_value is None:
             return
-        figures = {"iteration": float(swarm.iteration), "global_best": swarm.best_value, **self._cost()}
+        figures = {"iteration": float(searcher.iteration), "global_best": searcher.best_value, **self._cost()}
         if self._values:
             figures |= {"iteration/best": max(self._values), "iteration/worst": min(self._values)}
             figures["iteration/mean"] = sum(self._values) / len(self._values)
-        for particle, (_, value) in enumerate(swarm.personal_bests):
+        for particle, (_, value) in enumerate(searcher.personal_bests):
             if value is not None:
                 figures[f"personal_best/{particle:03d}"] = value
-        for expert, coefficient in zip(self._experts, swarm.best.coefficients, strict=True):
+        for expert, coefficient in zip(self._experts, searcher.best.coefficients, strict=True):
             figures[f"coefficient/{expert}"] = float(coefficient)
         self._news = False
         self._log(figures)
@@ -157,7 +157,8 @@ def _summary(result: RunResult) -> dict[str, float]:
 
 
 def _table(result: RunResult) -> list[Row]:
-    named = [(f"best single ({result.best_single['expert']})", result.best_single), ("swarm", result.best)]
+    single = (f"best single ({result.best_single['expert']})", result.best_single)
+    named = [single, (title_of(result.details.get("searcher")), result.best)]
     if result.random_search:
         named.append(("random search", result.random_search))
     return [

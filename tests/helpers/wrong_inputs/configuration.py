@@ -56,6 +56,36 @@ ROWS = [
         "my.yaml: not valid YAML in line 3 ('seed' is given twice); mend the file.",
         config("base: zoo\nseed: 1\nseed: 2\n"),
     ),
+    Row(
+        "searcher-unknown",
+        "an unknown searcher",
+        "searcher: unknown searcher 'cmaess'; did you mean 'cmaes'?",
+        settings(searcher="cmaess"),
+    ),
+    Row(
+        "searcher-key",
+        "an unknown key of a searcher",
+        "unknown key 'searcher.evaluation'; did you mean 'searcher.evaluations'?",
+        settings(searcher={"kind": "random", "evaluation": 30}),
+    ),
+    Row(
+        "searcher-of-swarm",
+        "a key of the swarm that is given to the searcher",
+        "searcher.particles: not a key of the swarm as a searcher; write it under swarm.",
+        settings(searcher={"kind": "swarm", "particles": 30}),
+    ),
+    Row(
+        "searcher-budget",
+        "fewer evaluations than experts",
+        "searcher.evaluations: 5 is not allowed; give at least the number of experts, 10: ….",
+        settings(searcher={"kind": "random", "evaluations": 5}),
+    ),
+    Row(
+        "searcher-list",
+        "a list of searchers",
+        "searcher: ['cmaes', 'random'] is not allowed; give a text or keys and values.",
+        settings(searcher=["cmaes", "random"]),
+    ),
     Row("key-unknown", "an unknown key", "unknown key 'expert'; did you mean 'experts'?", settings(expert="zoo")),
     Row(
         "key-group",

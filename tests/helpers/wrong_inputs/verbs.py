@@ -33,6 +33,25 @@ ROWS = [
         command="experts chekc zoo",
     ),
     Row(
+        "compare-method",
+        "a comparison with an unknown method",
+        "methods: unknown method 'cma'; did you mean 'cmaes'?",
+        command="compare my.yaml --methods swarm,cma",
+    ),
+    Row(
+        "compare-few",
+        "a comparison with fewer evaluations than the swarm starts with",
+        "evaluations: 5 is fewer than the swarm's 11 starting particles; give more, or a smaller swarm.particles.",
+        command="compare my.yaml --evaluations 5",
+    ),
+    Row(
+        "compare-taken",
+        "a comparison in a folder that holds something else",
+        "out/best_single: exists and is not an empty folder; give another run_dir.",
+        written("out/best_single/notes.txt", "mine"),
+        "compare my.yaml --methods random --out out",
+    ),
+    Row(
         "report-nowhere",
         "a report of no run",
         "nowhere: is not the folder of a run (no run.yaml); check the path.",
