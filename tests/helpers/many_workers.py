@@ -30,19 +30,25 @@ def late(seconds: float):
 
 
 def frail(folder: str, times: int):
-    """The same answers, but so many times the process is killed instead."""
+    """The same answers, but so many times the process is killed instead, and then once it takes two minutes."""
 
     def answered(prompt: str, coefficients: Array) -> str:
         for k in range(times):
-            try:
-                os.close(os.open(Path(folder) / f"ended-{k}", os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                continue
-            os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(0.002)
+            if _first(Path(folder, f"ended-{k}")):
+                os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(120 if _first(Path(folder, "slept")) else 0.002)
         return answer(prompt, coefficients)
 
     return answered
+
+
+def _first(mark: Path) -> bool:
+    """Whether nobody was here before, in any process."""
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def cards(prompt: str, coefficients: Array) -> str:
