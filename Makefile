@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 
-.PHONY: help setup demo compare-demo test test-ray test-vllm served lint format examples readme benchmarks zoo agreement clean
+.PHONY: help setup demo compare-demo test test-ray setup-vllm test-vllm served lint format examples readme benchmarks zoo agreement clean
 
 help:
 	@echo "make demo    set up, then a real search on the embedded zoo: two minutes on two cores with bfloat16, six without"
@@ -63,7 +63,9 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@$(VLLM_INSTALL) --no-deps --editable .
 	@touch $@
 
-test-vllm: $(VLLM_STAMP)
+setup-vllm: $(VLLM_STAMP)
+
+test-vllm: setup-vllm
 	@OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -m vllm tests/engines/test_vllm.py $(ARGS)
 
 lint: setup

@@ -183,8 +183,14 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
     if then["experts"] != now["experts"]:
         were, are = (", ".join(header["experts"]) for header in (then, now))
         raise RunError(f"{path}: the experts were {were} and are now {are}; restore them, or start a new run.")
-    for key in ("fingerprints", "seed", "utility"):
+    if then["seed"] != now["seed"]:
+        raise RunError(f"{path}: seed was {then['seed']} and is now {now['seed']}; restore it, or start a new run.")
+    mended = {}
+    for key in ("fingerprints", "utility"):
         for name in _differences(then[key], now[key], key):
+            if name == "fingerprints.utility" and all(r["kind"] != "evaluation" for r in records):
+                mended["utility"] = now["fingerprints"]["utility"]  # it has failed so far: no value is of the old one
+                continue
             name = name.removeprefix("fingerprints.")
             raise RunError(f"{path}: {name} changed since the run began; restore it, or start a new run.")
     changed = {}
@@ -200,22 +206,26 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
             if name == "dtype":
                 raise RunError(f"{path}: the engine's dtype was {old} and is now {new}; set engine.dtype to {old}.")
             log.warning("%s %s was %s and is now %s: further values may differ slightly", part, name, old, new)
-    return {"kind": "constants", "name": "changed", "config": changed} if changed else None
+    if not changed and not mended:
+        return None
+    record: dict[str, Any] = {"kind": "constants", "name": "changed", "config": changed}
+    return {**record, "fingerprints": mended} if mended else record
 
 
 def current_header(records: Sequence[Mapping[str, Any]]) -> Record:
     """The header with later changes applied."""
     header = next(r for r in records if r["kind"] == "constants" and r["name"] == "run")
-    config = copy.deepcopy(dict(header["config"]))
+    config, fingerprints = copy.deepcopy(dict(header["config"])), dict(header["fingerprints"])
     for record in records:
         if record["kind"] == "constants" and record["name"] == "changed":
+            fingerprints |= record.get("fingerprints", {})
             for dotted, value in record["config"].items():
                 *parents, leaf = dotted.split(".")
                 level = config
                 for parent in parents:
                     level = level.setdefault(parent, {})
                 level[leaf] = value
-    return {**header, "config": config}
+    return {**header, "config": config, "fingerprints": fingerprints}
 
 
 def versions() -> dict[str, str]:

@@ -294,6 +294,6 @@ def _test(finalists: Iterable[Candidate], evaluator: Evaluator, watch: Watcher) 
 def _valued_or_raise(evaluation: Evaluation) -> None:
     if evaluation.failure is not None:  # without one, it may be that a part of several has no examples
         raise SearchFailedError(
-            f"the {evaluation.split} evaluation of {evaluation.candidate} failed: {evaluation.failure}. "
+            f"the {evaluation.split} evaluation of {evaluation.candidate} failed: {evaluation.failure.rstrip('.')}. "
             "Mend the cause and resume the run; all that was evaluated is kept."
         )

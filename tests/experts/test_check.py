@@ -64,6 +64,7 @@ FAULTS = {
     "rank": (lambda f: rewrite(f, r=5), "broken", "r", "says r = 5"),
     "half a pair": (lambda f: tensors(f, lambda t: t.pop(first(t))), "broken", "factors", "has no lora_A"),
     "targets": (lambda f: rewrite(f, target_modules=["q_proj"]), "broken", "target_modules", "leaves out"),
+    "layers": (lambda f: rewrite(f, layers_to_transform=[0]), "broken", "layers_to_transform", "leaves out"),
     "DoRA": (lambda f: rewrite(f, use_dora=True), "unsupported", "use_dora", "use_dora is True"),
     "bias": (lambda f: rewrite(f, bias="all"), "unsupported", "bias", "biases"),
     "IA3": (lambda f: rewrite(f, peft_type="IA3"), "unsupported", "peft_type", "only LORA"),

@@ -16,6 +16,9 @@ ITERATIONS = 6
 def demo(*keys: Keys, run_dir: Path | None = None) -> None:
     """Search the embedded zoo: ten small experts become one better expert, offline, on a CPU.
 
+    Any key of the configuration can be given as an option: --swarm.particles 12, --seed 3.
+    docs/configuration.md lists all keys.
+
     Examples:
       modelswarms demo
       modelswarms demo --seed 1 --run-dir runs/second

@@ -138,6 +138,8 @@ def _snippet(report: CheckReport) -> str:
     faulty = any(problem.expert is None for problem in report.problems)
     named = {row.base for row in good}
     base = report.base if report.base and not faulty else next(iter(named)) if len(named) == 1 else None
+    if base == "modelswarms-zoo/base":
+        base = "zoo"
     keys: dict[str, object] = {"base": _place(base) if base else "models/my-base"}
     keys["experts"] = {row.name: _place(row.given) for row in good}
     if report.combine != "delta":

@@ -47,7 +47,7 @@ def _lines(found: Status) -> list[str]:
     where = "not begun" if found.iteration is None else f"iteration {found.iteration}{most}"
     spent = f"{found.evaluations} of at most {found.expected} evaluations, {_duration(found.seconds)}"
     if found.remaining is not None:
-        spent += f", about {_duration(found.remaining)} to go"
+        spent += f", about {_duration(found.remaining)} to go before the test"
     lines = [f"{found.run}: {found.state}, {where}, {spent}"]
     if found.best and found.best_single:
         test = "" if found.test is None else f", test {found.test:.3f}"

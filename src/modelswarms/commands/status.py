@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ class Status:
         best, best_single: dev values so far, with coefficients and the expert's name; None before there are any.
         test: the best's test value, where the run is complete and had one.
         failures, unparsed_rate: attempts that failed; share of answers that could not be read.
-        seconds: spent so far, in all processes; ``remaining``: expected, at the pace so far.
+        seconds: spent so far, in all processes; ``remaining``: expected for what is left of
+            the dev evaluations, at the pace so far.
         remote: what was used of services so far, by name: requests, tokens, cost.
         last_failure: why the last attempt failed, where the run is failed.
         next: what to do now.
@@ -74,6 +76,8 @@ def status(run: str | Path) -> Status:
     done = len(evidence.dev)
     expected = _expected(evidence, config, done, state)
     seconds = sum(amounts.get("seconds", 0.0) for amounts in folder.read_timing().values())
+    if process is not None:
+        seconds += _since(folder.path)
     result = evidence.result
     return Status(
         run=folder.path,
@@ -89,7 +93,7 @@ def status(run: str | Path) -> Status:
         failures=len(evidence.failures),
         unparsed_rate=result["unparsed_rate"] if result else 0.0,
         seconds=seconds,
-        remaining=seconds / done * (expected - done) if done and state != "complete" else None,
+        remaining=seconds / done * (expected - done) if done and seconds and state != "complete" else None,
         remote=folder.read_usage(),
         last_failure=evidence.failures[-1]["reason"] if state == "failed" else None,
         next=_next(state, folder.path, process),
@@ -124,6 +128,12 @@ def _next(state: State, path: Path, process: int | None) -> str:
         return f"modelswarms report {path}, modelswarms export {path} FOLDER, or resume with more swarm.max_iterations."
     mend = "mend the cause, then: " if state == "failed" else ""
     return f"{mend}modelswarms resume {path}"
+
+
+def _since(path: Path) -> float:
+    """Seconds that a running process has not written down yet: since it began, or wrote its times last."""
+    written = [file.stat().st_mtime for name in ("lock", "timing.json") if (file := path / name).exists()]
+    return max(0.0, time.time() - max(written)) if written else 0.0
 
 
 def _saved(path: Path) -> dict[str, Any] | None:

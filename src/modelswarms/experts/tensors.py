@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from modelswarms.experts.problems import Problem, first_of_each
-from modelswarms.experts.validation import is_targeted
+from modelswarms.experts.validation import is_in_layers, is_targeted
 
 if TYPE_CHECKING:
     import torch
@@ -69,6 +69,9 @@ def _pair(name: str, module: str, pair: Mapping[str, torch.Tensor], config: Mapp
     if not is_targeted(module, config.get("target_modules")):
         what = f"{WEIGHTS} changes {module}, which target_modules in {CONFIG} leaves out"
         yield Problem(name, "target_modules", what, "copy both files from one place, or save the adapter again.")
+    elif not is_in_layers(module, config.get("layers_to_transform")):
+        what = f"{WEIGHTS} changes {module}, which layers_to_transform in {CONFIG} leaves out"
+        yield Problem(name, "layers_to_transform", what, "copy both files from one place, or save the adapter again.")
 
 
 def _rank(name: str, module: str, a: torch.Tensor, b: torch.Tensor, rank: object) -> Iterator[Problem]:

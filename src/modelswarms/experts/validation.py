@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from modelswarms.experts.problems import Problem
 
-__all__ = ["config_problems", "is_targeted"]
+__all__ = ["config_problems", "is_in_layers", "is_targeted"]
 
 _NO_SAY: Final = frozenset(
     {
@@ -97,6 +97,18 @@ def is_targeted(module: str, targets: object) -> bool:
         return re.fullmatch(targets, module) is not None
     except re.error:
         return False
+
+
+def is_in_layers(module: str, layers: object) -> bool:
+    """Whether a module is of one of the layers that ``layers_to_transform`` names; PEFT passes over the others'.
+
+    The layer's number is the first in the module's name that stands between dots, as in PEFT.
+    """
+    wanted = [layers] if isinstance(layers, int) and not isinstance(layers, bool) else layers
+    if not isinstance(wanted, list) or not wanted:
+        return True
+    number = re.search(r"\.(\d+)\.", module)
+    return number is not None and int(number[1]) in wanted
 
 
 _REMEDY: Final = "leave the expert out, or train it without this setting."

@@ -125,13 +125,19 @@ def _of_leakage(result: Mapping[str, Any]) -> list[str]:
     return [leakage_said(result["leakage"])] if result["leakage"] else []
 
 
+def _apart(best: Mapping[str, Any]) -> bool:
+    """Whether a gap is more than few questions explain: the test value is below dev's interval."""
+    low = (best.get("dev_ci") or (None,))[0]
+    return low is None or best["test"] < low
+
+
 def _of_comparison(result: Mapping[str, Any], header: Record) -> list[str]:
     best, difference = result["best"], result["difference"]
     if best["test"] is None:
         reason = result["test_reason"]
         return [f"There is no test figure ({reason}); the dev figures of a search are optimistic, and are no claim."]
     found = []
-    if best["dev"] - best["test"] > GAP * _width(header):
+    if best["dev"] - best["test"] > GAP * _width(header) and _apart(best):
         found.append(
             f"The best is {best['dev'] - best['test']:.3f} worse on test than on dev: the search fitted the dev "
             "examples; more of them would help."

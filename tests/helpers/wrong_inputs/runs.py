@@ -188,7 +188,7 @@ ROWS = [
     Row(
         "manifest-seed",
         "run.yaml with another seed",
-        "run: seed changed since the run began; restore it, or start a new run.",
+        "run: seed was 0 and is now 1; restore it, or start a new run.",
         configured(seed=1),
         "resume run",
         needs_run=True,
@@ -269,7 +269,7 @@ ROWS = [
     Row(
         "resume-seed",
         "another seed on resume",
-        "run: seed changed since the run began; restore it, or start a new run.",
+        "run: seed was 0 and is now 7; restore it, or start a new run.",
         command="resume run --seed 7",
         needs_run=True,
     ),
