@@ -179,7 +179,7 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
         RunError: names what changed.
     """
     then = current_header(records)
-    then["config"].setdefault("searcher", SWARM)  # as it was before there were others
+    _add_newer_keys(then["config"])
     if then["experts"] != now["experts"]:
         were, are = (", ".join(header["experts"]) for header in (then, now))
         raise RunError(f"{path}: the experts were {were} and are now {are}; restore them, or start a new run.")
@@ -210,6 +210,14 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
         return None
     record: dict[str, Any] = {"kind": "constants", "name": "changed", "config": changed}
     return {**record, "fingerprints": mended} if mended else record
+
+
+def _add_newer_keys(config: dict[str, Any]) -> None:
+    """Gives keys that there were not yet when a run began their defaults, which is how it went without them."""
+    defaults = to_mapping(SearchConfig())
+    config.setdefault("searcher", SWARM)
+    for part in ("swarm", "engine"):
+        config[part] = {**defaults[part], **config.get(part, {})}
 
 
 def current_header(records: Sequence[Mapping[str, Any]]) -> Record:

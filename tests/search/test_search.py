@@ -195,6 +195,35 @@ def test_when_everything_fails_the_run_can_be_resumed(keys, scripted, tmp_path):
     assert mended.best == whole.best
 
 
+def test_an_own_utility_that_only_failed_may_be_mended(keys, scripted, tmp_path):
+    """Nothing was valued with the old one, so that no value could mix with the new one's."""
+    module = tmp_path / "own_goal.py"
+    module.write_text("def goal(examples, model):\n    raise ValueError('not yet')\n")
+    utility = {"kind": "function", "target": "own_goal:goal", "folder": str(tmp_path), "data": keys["utility"]["data"]}
+    own = {**keys, "utility": utility}
+    with pytest.raises(SearchFailedError):
+        search(own, engine=scripted())
+    module.write_text("def goal(examples, model):\n    return [len(e.question) % 7 / 7 for e in examples]\n")
+    mended = resume(own["run_dir"], engine=scripted())
+    again = resume(own["run_dir"], engine=scripted())
+    assert mended.best == again.best
+    module.write_text("def goal(examples, model):\n    return [0.5 for _ in examples]\n")
+    with pytest.raises(RunError, match="utility changed"):
+        resume(own["run_dir"], engine=scripted())
+
+
+def test_a_run_from_before_a_key_existed_goes_on(keys, scripted):
+    run = search(keys, engine=scripted()).run_dir
+    journal = RunFolder(run).journal
+    records = list(journal.read())
+    header = next(r for r in records if r["kind"] == "constants" and r["name"] == "run")
+    del header["config"]["swarm"]["asynchronous"], header["config"]["engine"]["slots"], header["config"]["searcher"]
+    (run / "journal.jsonl").unlink()
+    for record in records:
+        RunFolder(run).journal.append(record)
+    assert resume(run, engine=scripted()).best is not None
+
+
 def test_unparsed_answers_are_counted(keys, scripted):
     result = search(keys, engine=scripted())
     dev = evaluations(result.run_dir)
