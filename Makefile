@@ -10,7 +10,7 @@ STAMP := $(VENV)/.set-up
 VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.set-up
 VLLM_INSTALL := $(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 NEW_ENOUGH := import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 	"Python 3.11 or newer is needed; name one: make PYTHON=python3.12")
 

@@ -7,15 +7,17 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
+if find_spec("vllm") is None:  # before the environment is changed, which is the other tests' too
+    pytest.skip("vLLM has an environment of its own: make test-vllm", allow_module_level=True)
 for name, value in {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "HF_HUB_OFFLINE": "1"}.items():
     os.environ.setdefault(name, value)  # one process: its memory is measured, and it starts sooner
-pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
 
 from modelswarms import ConfigError, EngineError, ExpertSpace, search, zoo  # noqa: E402
 from modelswarms.engines import EngineConfig, make_engine  # noqa: E402

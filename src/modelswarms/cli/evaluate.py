@@ -85,6 +85,11 @@ def _notes(measured: Measured) -> list[str]:
     from modelswarms.reports.caveats import leakage_said
 
     notes = [] if measured.test_reason is None else [f"No test value: {measured.test_reason}."]
+    if 2 * measured.unparsed > measured.examples:
+        notes.append(
+            f"{measured.unparsed} of {measured.examples} answers of {measured.expert} could not be read; "
+            "--out FILE writes what was said."
+        )
     return notes if measured.leakage is None else [*notes, leakage_said(measured.leakage)]
 
 

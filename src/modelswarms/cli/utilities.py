@@ -89,7 +89,7 @@ def _table(*headings: str) -> Table:
 
 def _show(found: UtilityHelp) -> None:
     listed = found.listed
-    _say(f"{listed.name}{'' if listed.name == listed.kind else f', a {listed.kind}'}: {listed.about}")
+    _say(f"{listed.name}{'' if listed.name == listed.kind else f', of kind {listed.kind}'}: {listed.about}")
     if listed.data:
         _say(f"Data: {listed.data} ({listed.data_state}).")
     if listed.needs:
@@ -98,7 +98,18 @@ def _show(found: UtilityHelp) -> None:
     for key in found.keys:
         table.add_row(key.name, Text(_default(key)), Text(_meaning(key)))
     output.print(table)
+    if more := _of_all(found):
+        _say(f"Beside them, as of every utility that has data: {', '.join(more)}.")
     _say(found.example.rstrip())
+
+
+def _of_all(found: UtilityHelp) -> list[str]:
+    """Keys of the data, which are no utility's own."""
+    if not found.listed.data and found.listed.data_state != "your own":
+        return []
+    named = {key.name for key in found.keys}
+    keys = {"data": "a file of yours, or hf:ID", "keep_overlap": "true keeps test examples that are dev examples too"}
+    return [f"{key} ({about})" for key, about in keys.items() if key not in named]
 
 
 def _default(key: Key) -> str:

@@ -47,13 +47,14 @@ class Terminal:
         self._evaluations = 0
 
     def __enter__(self) -> Terminal:
-        self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:  # it ends with an empty line
+            self._progress.stop()
 
     def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
+        self._progress.start()
         self._searcher = searcher
         self._began, self._evaluations = time.monotonic(), 0
         RUN_IN_PROGRESS.append(self._go_on or f"modelswarms resume {shlex.quote(about['run'])}")

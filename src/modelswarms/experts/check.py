@@ -16,7 +16,7 @@ from modelswarms.experts.adapter import WEIGHTS, Adapter, adapter_of, examine_fo
 from modelswarms.experts.base import base_shapes, check_base, fit_problems
 from modelswarms.experts.find import Found, expand, find_base, passed_over
 from modelswarms.experts.problems import Kind, Problem
-from modelswarms.experts.tensors import FACTOR, tensor_problems
+from modelswarms.experts.tensors import CONFIG, FACTOR, tensor_problems
 from modelswarms.experts.together import Combine, named_bases, together_problems
 
 if TYPE_CHECKING:
@@ -267,7 +267,9 @@ def _judged(row: Row, problems: Sequence[Problem]) -> Row:
 def _passed_over(given: Sequence[str | Path]) -> Iterator[Caution]:
     for each in given:
         for folder in passed_over(each):
-            yield Caution((), "folder", f"{folder} holds no adapter, and is passed over.")
+            inner = sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
+            deeper = f" {inner[-1]} is one: give it by its own path." if inner else ""
+            yield Caution((), "folder", f"{folder} holds no adapter, and is passed over.{deeper}")
 
 
 def _cautions(looked: Sequence[_Looked]) -> Iterator[Caution]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +71,16 @@ def hub_id(given: object, who: str) -> HubId | None:
     if subfolder is not None and (subfolder.startswith("/") or ".." in subfolder.split("/")):
         raise ExpertError(f"{who}: {given!r} leads out of its repository; {_GIVE}.")
     return HubId(match["repository"], match["revision"], subfolder)
+
+
+def _beside(repository: str) -> str:
+    """What there is in the folder of this name, where a local path was meant and mistyped."""
+    parent, _, name = repository.rpartition("/")
+    if not parent or not Path(parent).is_dir():
+        return ""
+    inside = sorted(path.name for path in Path(parent).iterdir() if path.is_dir())
+    close = get_close_matches(name, inside, n=1)
+    return f" (did you mean {parent}/{close[0]}?)" if close else f" ({parent} has {', '.join(inside[:4]) or 'none'})"
 
 
 def fetch_adapters(wanted: HubId, who: str) -> Path:
@@ -161,7 +172,7 @@ def _snapshot(wanted: HubId, who: str, allow: Sequence[str], ignore: Sequence[st
         if isinstance(error.__cause__, HfHubHTTPError):
             why = _answered(error.__cause__.response.status_code)
         else:
-            why = f"is no folder here and not in the hub's cache, and {_unreachable()}"
+            why = f"is no folder here{_beside(wanted.repository)} and not in the hub's cache, and {_unreachable()}"
     except HfHubHTTPError as error:
         why = _answered(error.response.status_code)
     except ValueError as error:  # the hub's own idea of a name

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-from modelswarms.errors import ConfigError, EvaluationError
+from modelswarms.errors import ConfigError, EvaluationError, ModelswarmsError
 from modelswarms.naming import kind_of, nearest
 from modelswarms.settings import required
 from modelswarms.types import Example, Model, Score, Utility
@@ -59,7 +59,8 @@ class FunctionUtility:
 
     def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
         """What the function gives, as scores. Raises EvaluationError where that is something else."""
-        return _scores(self.function(examples, model), examples, self.name)
+        with _told(self.name):
+            return _scores(self.function(examples, model), examples, self.name)
 
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean."""
@@ -94,7 +95,8 @@ class OwnUtility:
 
     def score(self, examples: Sequence[Example], model: Model) -> list[Score]:
         """What the object gives, as scores. Raises EvaluationError where that is something else."""
-        return _scores(self.utility.score(examples, model), examples, self.name)
+        with _told(self.name):
+            return _scores(self.utility.score(examples, model), examples, self.name)
 
     def aggregate(self, scores: Sequence[float]) -> float:
         """The object's aggregate."""
@@ -172,6 +174,19 @@ def _scores(given: Any, examples: Sequence[Example], name: str) -> list[Score]:
     if len(values) != len(examples):
         raise EvaluationError(f"utility {name} gave {len(values)} scores for {len(examples)} examples.")
     return [_score(value, example, name) for value, example in zip(values, examples, strict=True)]
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Says where in a user's code an error of its own came up."""
+    try:
+        yield
+    except ModelswarmsError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)[1:]
+        where = f" at {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+        raise EvaluationError(f"utility {name} failed{where} ({type(error).__name__}: {error})") from error
 
 
 def _score(value: Any, example: Example, name: str) -> Score:
