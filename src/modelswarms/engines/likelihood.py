@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +10,7 @@ from typing import Any, Final
 import torch
 
 from modelswarms.engines.decoding import last_logits, run
-from modelswarms.engines.texts import Texts, windows
+from modelswarms.engines.texts import Texts, summed, windows
 from modelswarms.errors import EngineError
 from modelswarms.plan import make_plan
 from modelswarms.types import Loglikelihood, LoglikelihoodRequest
@@ -63,15 +62,7 @@ class Likelihoods:
         for block in make_plan([len(row) for row in inputs], self._block_tokens):
             for piece, values in self._scored([(inputs[i], rows[inputs[i]]) for i in block]):
                 found[piece.request] += values
-        return [
-            Loglikelihood(
-                math.fsum(value for value, _ in values),
-                all(first for _, first in values),
-                len(continuation),
-                len(context),
-            )
-            for values, (context, continuation) in zip(found, parted, strict=True)
-        ]
+        return summed(found, parted)
 
     def _scored(
         self, block: Sequence[tuple[tuple[int, ...], list[_Piece]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 from modelswarms.errors import ConfigError, DataError, EngineError, ExpertError
 from modelswarms.loading import LOADING_ERRORS, first_sentence, quiet
-from modelswarms.types import LoglikelihoodRequest, Request
+from modelswarms.types import Loglikelihood, LoglikelihoodRequest, Request
 
-__all__ = ["Texts", "context_of", "ends_of", "load_tokenizer", "rendered_chat", "windows"]
+__all__ = ["Texts", "context_of", "ends_of", "load_tokenizer", "rendered_chat", "summed", "windows"]
 
 Tokens = list[int]
 
@@ -177,3 +178,20 @@ def windows(context: Sequence[int], continuation: Sequence[int], room: int) -> I
     while end < len(whole):
         begin, end = end, min(end + room, len(whole))
         yield whole[max(0, end - room - 1) : end], end - begin
+
+
+def summed(
+    values: Sequence[Sequence[tuple[float, bool]]], parted: Sequence[tuple[Tokens, Tokens]]
+) -> list[Loglikelihood]:
+    """One answer a request, of each predicted token's log-probability and whether it was the most likely one.
+
+    Args:
+        values: of every request, over all of its windows.
+        parted: the requests' tokens, as :meth:`Texts.parted` gives them.
+    """
+    return [
+        Loglikelihood(
+            math.fsum(value for value, _ in of), all(first for _, first in of), len(continuation), len(context)
+        )
+        for of, (context, continuation) in zip(values, parted, strict=True)
+    ]

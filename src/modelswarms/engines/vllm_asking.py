@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelswarms.engines.texts import Texts, windows
+from modelswarms.engines.texts import Texts, summed, windows
 from modelswarms.engines.vllm_loop import Asked
 from modelswarms.errors import EngineError
 from modelswarms.types import Loglikelihood, LoglikelihoodRequest, Request, Response
@@ -113,15 +113,7 @@ class Asking:
         values: list[Scored] = [[] for _ in requests]
         for i, tokens, scored in pieces:
             values[i] += _scored(outputs[tokens], tokens, scored)
-        return [
-            Loglikelihood(
-                math.fsum(value for value, _ in of),
-                all(first for _, first in of),
-                len(continuation),
-                len(context),
-            )
-            for of, (context, continuation) in zip(values, parted, strict=True)
-        ]
+        return summed(values, parted)
 
 
 def _scoring() -> Any:
