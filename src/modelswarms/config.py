@@ -52,6 +52,7 @@ class SearchConfig:
         engine: how the model answers.
         test: ``best`` values the best and the best single expert on the test split, once; ``none`` leaves it alone.
         random_search: also values as many random mixtures, with the same freedom of their sum.
+        ensemble: how many of the best vote together, at the start and at the end; 0: none.
         rescore: values the saved best expert once more, loaded by PEFT, and says what differs.
         seed: of everything that is drawn.
         tracking: where else the figures go: a tracker's name, ``{kind, ...}``, or a list of such.
@@ -67,6 +68,7 @@ class SearchConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     test: Literal["best", "none"] = "best"
     random_search: bool = False
+    ensemble: int = 3
     rescore: bool = True
     seed: int = 0
     tracking: str | tuple[Any, ...] | Mapping[str, Any] | None = None
@@ -75,6 +77,8 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: {self.seed} is out of range; give a whole number from 0 to 2**63 - 1.")
+        if not 0 <= self.ensemble <= 10**6:
+            raise ConfigError(f"ensemble: {self.ensemble} is not allowed; give 0 or a larger whole number.")
         method = method_of(self.searcher)
         if method is not None:
             method.check()

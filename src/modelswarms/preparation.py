@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 Record = dict[str, Any]
 
 MAY_CHANGE = frozenset({
-    "swarm.max_iterations", "swarm.patience", "random_search", "rescore", "test", "utility.remote.base_url",
+    "swarm.max_iterations", "swarm.patience", "utility.remote.base_url",
+    "ensemble", "random_search", "rescore", "test",
     "engine.devices", "engine.workers", "engine.address", "engine.gpus_per_worker", "engine.cpus_per_worker",
     "engine.slots", "engine.memory_fraction", "engine.tensor_parallel",
 })  # fmt: skip
@@ -213,9 +214,10 @@ def check_unchanged(records: Sequence[Record], now: Record, path: Path) -> Recor
 
 
 def _add_newer_keys(config: dict[str, Any]) -> None:
-    """Gives keys that there were not yet when a run began their defaults, which is how it went without them."""
+    """Gives keys that there were not yet when a run began the values that it went with."""
     defaults = to_mapping(SearchConfig())
     config.setdefault("searcher", SWARM)
+    config.setdefault("ensemble", 0)
     for part in ("swarm", "engine"):
         config[part] = {**defaults[part], **config.get(part, {})}
 

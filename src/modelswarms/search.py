@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from modelswarms.baselines import MethodSearcher, RandomSearch, freedom_of, make_searcher
 from modelswarms.config import SearchConfig, load_config, settings_from
 from modelswarms.errors import RunError, SearchFailedError
 from modelswarms.evaluator import Evaluator
-from modelswarms.preparation import Prepared, check_unchanged, header_of, prepare
+from modelswarms.preparation import Prepared, check_unchanged, current_header, header_of, prepare
 from modelswarms.reports.card import model_card
+from modelswarms.reports.ensembles import members, unfit
 from modelswarms.reports.result import RunResult, build_result
 from modelswarms.rescoring import rescore
 from modelswarms.runs import RunFolder
@@ -193,7 +196,7 @@ def _complete(
             _value_all(randoms, evaluator, watch, "random_search")
             finalists += [randoms.best] if randoms.best else []
         if _tests(prepared):
-            _test(finalists, evaluator, watch)
+            _test([*finalists, *_voters(run)], evaluator, watch)
         with times.measure("export"):
             prepared.space.compose(best.coefficients).save(run.path / "best", prepared.base_name)
         if config.rescore:
@@ -216,6 +219,16 @@ def _note_end(searcher: RunSearcher, run: RunFolder, records: Sequence[Record]) 
         answer = searcher.answer.id if searcher.answer else None
         ended = {"iterations": searcher.iteration, "stopped_by": searcher.stopped_by, "answer": answer}
         run.journal.append({"kind": "constants", "name": "searched", **ended})
+
+
+def _voters(run: RunFolder) -> list[Candidate]:
+    """Who votes in the ensembles, where answers can be voted on."""
+    records = run.journal.read()
+    header, found = current_header(records), []
+    for when in ("start", "end"):
+        chosen = members(records, header, when)
+        found += chosen if chosen and unfit(chosen) is None else []
+    return [Candidate(r["candidate"], r["particle"], r["iteration"], np.array(r["coefficients"])) for r in found]
 
 
 def _tests(prepared: Prepared) -> bool:

@@ -50,7 +50,7 @@ def test_result_is_a_function_of_the_journal(keys, scripted):
 
 
 def test_the_difference_is_the_mean_of_paired_differences(keys, scripted):
-    result = search(keys, engine=scripted())
+    result = search(keys, ensemble=0, engine=scripted())
     test = {r["candidate"]: r["scores"] for r in evaluations(result.run_dir) if r["split"] == "test"}
     assert len(test) == 2
     best = test.pop(result.best["candidate"])

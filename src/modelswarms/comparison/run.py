@@ -130,7 +130,7 @@ def _searcher(name: str, evaluations: int) -> str | dict[str, Any]:
 
 def _common(config: SearchConfig) -> SearchConfig:
     """What all methods have alike: a search and its test figures, and nothing beside it."""
-    return replace(config, searcher=SWARM, random_search=False, rescore=False, run_dir=None)
+    return replace(config, searcher=SWARM, random_search=False, ensemble=0, rescore=False, run_dir=None)
 
 
 class _Work:

@@ -11,6 +11,7 @@ from modelswarms.baselines import SWARM, kind_of_searcher
 from modelswarms.config import config_from_mapping
 from modelswarms.preparation import current_header
 from modelswarms.reports.caveats import caveats, rescored_figures
+from modelswarms.reports.ensembles import ensembles
 from modelswarms.reports.intervals import Intervals
 from modelswarms.swarm import AsynchronousSwarm, Swarm, swarm_of
 from modelswarms.types import Candidate, Evaluation
@@ -83,6 +84,7 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
         "test_reason": None if figures.tested(best) else _untested(header),
         "leakage": header.get("leakage"),
         "random_search": figures.of(_best(randoms)) if randoms else None,
+        "ensembles": ensembles(records, header, None if figures.tested(best) else _untested(header)),
         "experts": {header["experts"][r["particle"]]: r["value"] for r in searched if _is_expert(r, header)},
         "iterations": ended["iterations"],
         "evaluations": len(searched),

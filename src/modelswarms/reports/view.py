@@ -14,6 +14,7 @@ from modelswarms.baselines import title_of
 from modelswarms.reports.answers import Comparison, compare
 from modelswarms.reports.charts import Bar, Level, Line, interval_axis, interval_bar, line_chart, signed_bars
 from modelswarms.reports.compared import compared
+from modelswarms.reports.ensembles import ensemble_rows
 from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale, counted, duration, signed
 from modelswarms.reports.parts import Figure, PartTable, how_combined, part_tables
@@ -126,6 +127,7 @@ class View:
     rescored: Rescored | None
     answers: Comparison | None
     compared: Mapping[str, Any] | None
+    ensembles: Sequence[tuple[str, ...]]
     reproduce: Reproduce
 
 
@@ -162,6 +164,7 @@ def build_view(evidence: Evidence, run: Path, times: Times, usage: Mapping[str, 
         rescored=_rescored(evidence, scale),
         answers=compare(evidence, run, scale),
         compared=compared(run) if evidence.finished else None,
+        ensembles=ensemble_rows(result, scale),
         reproduce=_reproduce(evidence),
     )
 
