@@ -118,7 +118,7 @@ def _value(chosen: Sequence[Record], weights: Sequence[float], reason: str | Non
     return {"value": float(np.mean(scores)), "ci": mean_interval(scores), "reason": None}
 
 
-def ensemble_rows(result: Record | None, scale: Scale) -> list[tuple[str, str, str]]:
+def ensemble_rows(result: Record | None, scale: Scale) -> list[tuple[str, ...]]:
     """Name, dev and test of each ensemble, written out; a reason in a figure's place where there is none."""
     found = (result and result.get("ensembles")) or {}
     return [
