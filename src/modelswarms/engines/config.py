@@ -12,10 +12,14 @@ __all__ = ["DTYPES", "KINDS", "EngineConfig"]
 
 KINDS: Final = ("local", "vllm")
 
+ADAPTERS: Final = ("auto", "merged", "unmerged")
+
 _ONLY: Final = {
     "threads": ("local",),
     "slots": ("vllm",),
-    "memory_fraction": ("vllm",),
+    "memory_fraction": ("local", "vllm"),
+    "packed": ("local",),
+    "adapter": ("local",),
     "max_model_len": ("vllm",),
     "tensor_parallel": ("vllm",),
 }
@@ -34,6 +38,8 @@ class EngineConfig:
         block_tokens: padded prompt tokens that are run together; by default what suits the device.
         slots: candidates in flight; by default 6.
         memory_fraction: share of the device's memory that the engine may take; by default the engine's own.
+        packed: whether prompts of different lengths are run side by side without padding, where the base allows it.
+        adapter: ``merged`` adds the experts to the base's weights, ``unmerged`` runs them beside; ``auto`` chooses.
         max_model_len: tokens of prompt and answer together; by default the base's context.
         tensor_parallel: devices that share one model; by default 1.
         devices: numbers of this machine's GPUs, each with an engine of its own; Ray is started for them here.
@@ -54,6 +60,8 @@ class EngineConfig:
     block_tokens: int | None = None
     slots: int | None = None
     memory_fraction: float | None = None
+    packed: bool = True
+    adapter: str = "auto"
     max_model_len: int | None = None
     tensor_parallel: int | None = None
     devices: tuple[int, ...] | None = None
@@ -66,6 +74,8 @@ class EngineConfig:
         self._check("kind", self.kind in KINDS, " or ".join(repr(k) for k in KINDS))
         self._check("device", bool(DEVICE.fullmatch(str(self.device))), "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
         self._check("dtype", self.dtype in DTYPES, " or ".join(repr(d) for d in DTYPES))
+        self._check("packed", isinstance(self.packed, bool), "true or false")
+        self._check("adapter", self.adapter in ADAPTERS, " or ".join(repr(a) for a in ADAPTERS))
         for key in ("threads", "block_tokens", "slots", "max_model_len", "tensor_parallel", "workers"):
             value = getattr(self, key)
             fits = value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
@@ -83,7 +93,8 @@ class EngineConfig:
 
     def _check_kinds(self) -> None:
         for key, kinds in _ONLY.items():
-            if getattr(self, key) is not None and self.kind not in kinds:
+            default = type(self).__dataclass_fields__[key].default
+            if getattr(self, key) != default and self.kind not in kinds:
                 raise ConfigError(
                     f"engine.{key}: a key of engine.kind {' or '.join(kinds)}, and the kind is {self.kind}; "
                     "leave it out, or choose that kind."

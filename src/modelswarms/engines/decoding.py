@@ -12,7 +12,7 @@ import torch
 from modelswarms.errors import EngineError
 from modelswarms.types import Request
 
-__all__ = ["Decoded", "greedy", "last_logits", "run"]
+__all__ = ["Decoded", "greedy", "last_logits", "run", "take"]
 
 
 @dataclass
@@ -77,7 +77,7 @@ def greedy(
         chosen = best.indices[:, 0].tolist()
         margins = (best.values[:, 0] - best.values[:, 1]).tolist()
         for row, request, token, margin in zip(decoded, requests, chosen, margins, strict=True):
-            _take(row, request, token, margin, tokenizer, ends)
+            take(row, request, token, margin, tokenizer, ends)
         if all(row.ended for row in decoded):
             return decoded
         going = mask.new_tensor([[not row.ended] for row in decoded])  # ended rows stay within the context
@@ -90,7 +90,7 @@ def greedy(
         logits, cache = out.logits.float(), out.past_key_values
 
 
-def _take(row: Decoded, request: Request, token: int, margin: float, tokenizer: Any, ends: set[int]) -> None:
+def take(row: Decoded, request: Request, token: int, margin: float, tokenizer: Any, ends: set[int]) -> None:
     if row.ended:
         return
     row.margin = min(row.margin, margin)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from modelswarms.engines.decoding import last_logits, run
+from modelswarms.engines.packed import Packed
 from modelswarms.engines.texts import Texts, summed, windows
 from modelswarms.errors import EngineError
 from modelswarms.plan import make_plan
@@ -39,10 +40,13 @@ class Likelihoods:
         model: its weights may change between calls.
         block_tokens: padded tokens that are run together.
         pad: a token for where it is masked.
+        packed: runs the model without padding, where it can.
     """
 
-    def __init__(self, model: Any, block_tokens: int, pad: int) -> None:
-        self.model, self._block_tokens, self._pad = model, block_tokens, pad
+    def __init__(self, model: Any, block_tokens: int, pad: int, packed: Packed | None = None) -> None:
+        self.model, self._block_tokens, self._pad, self._packed = model, block_tokens, pad, packed
+        if packed is not None:
+            self._block_tokens = min(block_tokens, packed.chunk)
         self._parts: tuple[Any, Any] | None = None
         self._probed = False
 
@@ -91,9 +95,12 @@ class Likelihoods:
     def _logits(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> Iterator[torch.Tensor]:
         """Logits at the last ``counts[k]`` positions of each row, one row after the other: (positions, vocabulary)
         float32, no more at once than a slice holds."""
+        limit = SLICE[self.model.device.type] // int(self.model.config.get_text_config().vocab_size) + 1
+        if self._packed is not None and sum(counts) <= limit:
+            yield self._packed.logits_at_end(rows, counts)
+            return
         if not self._probed:
             self._parts, self._probed = _parts(self.model, rows[0][:8], self._pad), True
-        limit = SLICE[self.model.device.type] // int(self.model.config.get_text_config().vocab_size) + 1
         if self._parts is None:
             yield from self._whole_logits(rows, counts, limit)
             return

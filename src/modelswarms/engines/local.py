@@ -13,8 +13,10 @@ import torch
 from modelswarms.engines.config import EngineConfig
 from modelswarms.engines.decoding import greedy
 from modelswarms.engines.likelihood import Likelihoods
+from modelswarms.engines.packed import Packed, packed_or_none
+from modelswarms.engines.room import CHUNK_TOKENS, slots_of
 from modelswarms.engines.texts import Texts, context_of, ends_of, load_tokenizer, rendered_chat
-from modelswarms.engines.weights import ResidentWeights, Weights
+from modelswarms.engines.weights import Weights, make_weights
 from modelswarms.errors import EngineError, ExpertError
 from modelswarms.experts import ExpertSpace
 from modelswarms.loading import BLOCK_TOKENS, LOADING_ERRORS, device_of, dtype_of, first_sentence, quiet
@@ -50,13 +52,20 @@ class LocalEngine:
         self._weights: Weights | None = None
         self._bound: _BoundModel | None = None
         self._likelihoods: Likelihoods | None = None
+        self._packed: Packed | None = None
 
     def start(self, space: ExpertSpace) -> None:
         """Loads the base, once. Raises ExpertError where it cannot be loaded, or the experts do not fit."""
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         self._tokenizer, self._model = load_base(self.base, self.device, self.dtype)
-        self._weights = ResidentWeights(self._model, space)
+        self._weights = make_weights(self._model, space, self.merged)
+        self._make_room()
+
+    @property
+    def merged(self) -> bool:
+        """Whether experts are added to the weights, or run beside them."""
+        return self.config.adapter != "unmerged"
 
     def count_tokens(self, texts: Sequence[str], *, any_length: bool = False) -> list[int]:
         """Length of each text in tokens. Raises DataError for one that the model cannot take in."""
@@ -66,6 +75,13 @@ class LocalEngine:
     @property
     def block_tokens(self) -> int:
         return self.config.block_tokens or BLOCK_TOKENS[self.device.type]
+
+    def _make_room(self) -> None:
+        """Fixes, once weights are in place, how many tokens' keys and values are held at once."""
+        if self.config.packed:
+            slots = slots_of(self._model, self.config.memory_fraction)
+            chunk = min(self.block_tokens, CHUNK_TOKENS[self.device.type])
+            self._packed = packed_or_none(self._model, slots, chunk)
 
     @contextmanager
     def bind(self, coefficients: Array | None) -> Iterator[Model]:
@@ -98,7 +114,9 @@ class LocalEngine:
     def close(self) -> None:
         if self._bound is not None:
             self._release(self._bound)
-        self._model = self._tokenizer = self._weights = self._likelihoods = None
+        if self._packed is not None:
+            self._packed.free()
+        self._model = self._tokenizer = self._weights = self._likelihoods = self._packed = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -124,17 +142,29 @@ class LocalEngine:
     def _generate(self, requests: Sequence[Request]) -> list[Response]:
         rows = self._texts.prompts(requests)
         responses: list[Response | None] = [None] * len(requests)
-        for block in make_plan([len(row) for row in rows], self.block_tokens):
-            asked = [requests[i] for i in block]
-            decoded = greedy(self._model, self._tokenizer, [rows[i] for i in block], asked, PAD, self._ends)
+        for block in self._blocks(rows, requests):
+            asked, given = [requests[i] for i in block], [rows[i] for i in block]
+            if self._packed is not None:
+                decoded = self._packed.generate(given, asked, self._tokenizer, self._ends)
+            else:
+                decoded = greedy(self._model, self._tokenizer, given, asked, PAD, self._ends)
             for i, said in zip(block, decoded, strict=True):
                 responses[i] = Response(said.text, len(rows[i]), len(said.tokens), said.margin)
         return [r for r in responses if r is not None]
 
+    def _blocks(self, rows: Sequence[Sequence[int]], requests: Sequence[Request]) -> Iterator[Sequence[int]]:
+        """Which rows are decoded together: as many as there is room for."""
+        for block in make_plan([len(row) for row in rows], self.block_tokens):
+            if self._packed is None:
+                yield block
+            else:
+                needed = [self._packed.needed(len(rows[i]), requests[i].max_new_tokens) for i in block]
+                yield from (block[begin:end] for begin, end in self._packed.fitting(needed))
+
     @torch.inference_mode()
     def _loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
         if self._likelihoods is None or self._likelihoods.model is not self._model:
-            self._likelihoods = Likelihoods(self._model, self.block_tokens, PAD)
+            self._likelihoods = Likelihoods(self._model, self.block_tokens, PAD, self._packed)
         return self._likelihoods(requests, self._texts)
 
     def _render_chat(self, messages: Sequence[Mapping[str, str]], continue_last: bool) -> str:

@@ -55,6 +55,7 @@ class PeftEngine(LocalEngine):
             raise ExpertError(f"expert {space.names[0]}: PEFT cannot load {space.folders[0]} ({why}).") from error
         self._model = wrapped.get_base_model()
         self._weights = _OneAdapter(wrapped, space)
+        self._make_room()
 
 
 class _OneAdapter:
@@ -62,6 +63,10 @@ class _OneAdapter:
 
     def __init__(self, wrapped: Any, space: ExpertSpace) -> None:
         self._wrapped, self._space = wrapped, space
+
+    def remove(self) -> None:
+        """Turns the adapter off."""
+        self._wrapped.base_model.disable_adapter_layers()
 
     def set(self, coefficients: Array | None) -> None:
         """Raises ExpertError for a coefficient that is not 1."""

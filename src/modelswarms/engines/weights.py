@@ -1,8 +1,9 @@
-"""Composing experts straight into a resident model's weights."""
+"""Composing experts into a resident model: into its weights, or beside them."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 
@@ -10,7 +11,7 @@ from modelswarms.errors import ExpertError
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array
 
-__all__ = ["ResidentWeights", "Weights"]
+__all__ = ["ResidentWeights", "UnmergedWeights", "Weights", "make_weights"]
 
 
 class Weights(Protocol):
@@ -19,6 +20,15 @@ class Weights(Protocol):
     def set(self, coefficients: Array | None) -> None:
         """Makes them those at ``coefficients``; None is the base."""
         ...
+
+    def remove(self) -> None:
+        """Leaves the model as it was loaded."""
+        ...
+
+
+def make_weights(model: torch.nn.Module, space: ExpertSpace, merged: bool) -> Weights:
+    """Weights of a kind. Raises as they do."""
+    return ResidentWeights(model, space) if merged else UnmergedWeights(model, space)
 
 
 class ResidentWeights:
@@ -36,15 +46,12 @@ class ResidentWeights:
     """
 
     def __init__(self, model: torch.nn.Module, space: ExpertSpace) -> None:
-        self._space, self._combine = space, space.combine
+        self._factors = _Factors(space)
         self._places: list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor, torch.Tensor]] = []
-        self._scaling = space.adapters[0].scaling
         for module in space.modules:
-            weight = _weight(model, module, space)
-            a, b = _stacked(space, module)
-            self._places.append((weight, weight.detach().clone(), a.to(weight.device), b.to(weight.device)))
-        ranks = torch.tensor([adapter.rank for adapter in space.adapters])
-        self._column = torch.repeat_interleave(torch.arange(space.n), ranks)
+            weight = _layer(model, module, space).weight
+            a, b = (factor.to(weight.device) for factor in _stacked(space, module))
+            self._places.append((weight, weight.detach().clone(), a, b))
 
     @torch.inference_mode()
     def set(self, coefficients: Array | None) -> None:
@@ -54,21 +61,111 @@ class ResidentWeights:
             ExpertError: wrong number of coefficients, or one that is not finite.
         """
         if coefficients is None:
-            for weight, original, _, _ in self._places:
-                weight.data.copy_(original)
+            self.remove()
             return
-        values = torch.tensor(self._space.coefficients(coefficients), dtype=torch.float32)
+        values = self._factors.checked(coefficients)
         for weight, original, a, b in self._places:
-            change = self._change(values.to(weight.device), a, b)
-            weight.data.copy_(change.add_(original))
+            low_a, high_b = self._factors.at(values.to(weight.device), a, b)
+            weight.data.copy_((high_b @ low_a).add_(original))
 
-    def _change(self, values: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        """ΔW, float32: a is (Σr, in), b (out, Σr) for delta; (n, r, in) and (n, out, r) for factors."""
-        if self._combine == "delta":
-            return (b * values[self._column.to(values.device)]) @ a
+    @torch.inference_mode()
+    def remove(self) -> None:
+        """Puts the originals back."""
+        for weight, original, _, _ in self._places:
+            weight.data.copy_(original)
+
+
+class UnmergedWeights:
+    """The experts' change as a second, thin product beside each layer's own: W x + B (A x).
+
+    The model's weights stay as they were loaded, so that they may be of a kind that nothing can be added to, and
+    nothing is lost of a change that is small beside them.
+
+    Args:
+        model: the loaded base.
+        space: the experts.
+
+    Raises:
+        ExpertError: the model has no such matrix, or one of another shape.
+    """
+
+    def __init__(self, model: torch.nn.Module, space: ExpertSpace) -> None:
+        self._factors = _Factors(space)
+        self._places: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self._hooks: list[Any] = []
+        for module in space.modules:
+            layer = _layer(model, module, space, shared=True)
+            device, dtype = layer.weight.device, _computed_in(layer, model)
+            a, b = (factor.to(device) for factor in _stacked(space, module))
+            low, high = self._factors.at(torch.zeros(space.n, device=device), a, b)
+            low, high = (torch.empty_like(x, dtype=dtype).copy_(x) for x in (low, high))
+            self._places.append((low, high, a, b))
+            self._hooks.append(layer.register_forward_hook(_beside(low, high)))
+
+    @torch.inference_mode()
+    def set(self, coefficients: Array | None) -> None:
+        """Makes the change that at ``coefficients``, (n,) or (1, n); None is the base.
+
+        Raises:
+            ExpertError: wrong number of coefficients, or one that is not finite.
+        """
+        if coefficients is None:
+            for _, high, _, _ in self._places:
+                high.zero_()
+            return
+        values = self._factors.checked(coefficients)
+        for low, high, a, b in self._places:
+            new_low, new_high = self._factors.at(values.to(low.device), a, b)
+            high.copy_(new_high)
+            if new_low is not a:
+                low.copy_(new_low)
+
+    def remove(self) -> None:
+        """Takes the products away."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+
+
+class _Factors:
+    """The factors of ΔW = B A at coefficients, float32."""
+
+    def __init__(self, space: ExpertSpace) -> None:
+        self._space = space
+        ranks = torch.tensor([adapter.rank for adapter in space.adapters])
+        self._column = torch.repeat_interleave(torch.arange(space.n), ranks)
+        self._scaling = space.adapters[0].scaling
+
+    def checked(self, coefficients: Array) -> torch.Tensor:
+        """(n,) float32. Raises ExpertError for a wrong number, or one that is not finite."""
+        return torch.tensor(self._space.coefficients(coefficients), dtype=torch.float32)
+
+    def at(self, values: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A and B: a is (Σr, in), b (out, Σr) for delta, where A stays what it is; (n, r, in) and (n, out, r) for
+        factors."""
+        if self._space.combine == "delta":
+            return a, b * values[self._column.to(values.device)]
         added_a, added_b = (torch.tensordot(values, factor, dims=1) for factor in (a, b))
-        change: torch.Tensor = self._scaling * (added_b @ added_a)
-        return change
+        return added_a, self._scaling * added_b
+
+
+def _beside(low: torch.Tensor, high: torch.Tensor) -> Callable[[Any, Any, torch.Tensor], torch.Tensor]:
+    """A hook that adds B (A x) to what a layer gives for x: low is (r, in), high (out, r)."""
+
+    def hook(layer: Any, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
+        x = given[0].reshape(-1, low.shape[1]).to(low.dtype)
+        added = torch.addmm(out.reshape(-1, high.shape[0]).to(low.dtype), x @ low.T, high.T)
+        return added.view(out.shape).to(out.dtype)
+
+    return hook
+
+
+def _computed_in(layer: Any, model: torch.nn.Module) -> torch.dtype:
+    """The precision of a layer's products; quantised weights have another one."""
+    weight: torch.Tensor = layer.weight
+    if weight.is_floating_point() and weight.element_size() > 1:
+        return weight.dtype
+    return next(p.dtype for p in model.parameters() if p.is_floating_point() and p.element_size() > 1)
 
 
 def _stacked(space: ExpertSpace, module: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,7 +182,8 @@ def _stacked(space: ExpertSpace, module: str) -> tuple[torch.Tensor, torch.Tenso
     return torch.cat(rows), torch.cat(columns, dim=1)
 
 
-def _weight(model: torch.nn.Module, module: str, space: ExpertSpace) -> torch.nn.Parameter:
+def _layer(model: torch.nn.Module, module: str, space: ExpertSpace, shared: bool = False) -> torch.nn.Linear:
+    """The linear layer that experts change; one whose weights others use too only if ``shared``."""
     owner = next(adapter for adapter in space.adapters if module in adapter.tensors)
     try:
         layer = model.get_submodule(module)
@@ -100,15 +198,15 @@ def _weight(model: torch.nn.Module, module: str, space: ExpertSpace) -> torch.nn
         raise ExpertError(
             f"expert {owner.name}: {module} is a {type(layer).__name__}; only linear layers are combined."
         )
-    if tuple(weight.shape) != (b.shape[0], a.shape[1]):
+    if (layer.out_features, layer.in_features) != (b.shape[0], a.shape[1]):
         raise ExpertError(
             f"expert {owner.name}: {module} changes a {(b.shape[0], a.shape[1])} matrix, the base's is "
-            f"{tuple(weight.shape)}; it was made from another base: "
+            f"{(layer.out_features, layer.in_features)}; it was made from another base: "
             "give that, or leave the expert out."
         )
-    if sum(parameter is weight for _, parameter in model.named_parameters(remove_duplicate=False)) > 1:
+    if not shared and sum(parameter is weight for _, parameter in model.named_parameters(remove_duplicate=False)) > 1:
         raise ExpertError(
             f"expert {owner.name}: changes {module}, whose weights the base uses in another layer as well, so that "
             "the change cannot be added to one of them; leave the expert out, or train it without it."
         )
-    return weight
+    return layer

@@ -1,0 +1,198 @@
+"""Keys and values of a block's rows, and attention that reads them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final, Protocol
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from modelswarms.engines.packed.layout import Prefill, Step
+
+__all__ = ["ATTENTION", "Memory", "attend", "flash_is_there"]
+
+ATTENTION: Final = "modelswarms_packed"
+"""The name under which transformers finds :func:`attend`; for such a name of ours it makes no masks."""
+
+
+class Stepping(Protocol):
+    """Attention of one query a row over slots that are not padded."""
+
+    def __call__(
+        self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step: Step, scale: float, window: int
+    ) -> torch.Tensor: ...
+
+
+def attend(
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: Any, *, memory: Memory,
+    scaling: float | None = None, sliding_window: int | None = None, softcap: float | None = None, **keys: Any,
+) -> tuple[torch.Tensor, None]:  # fmt: skip
+    """What transformers' attention layers call: query (batch, heads, tokens, size), key and value with their own
+    number of heads; gives (batch, tokens, heads, size). What a layer asks beyond these is found out by trying."""
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    return memory.attend(int(module.layer_idx), query, key, value, scale, sliding_window or 0, softcap or 0.0), None
+
+
+class Memory:
+    """Keys and values by layer, (slots, heads, size) each, and the forward call that is under way.
+
+    Args:
+        slots: how many there are on a GPU, where they stay in their place; elsewhere they grow as they are needed.
+        stepping: attention of a step over rows that are not padded; None where they are padded.
+    """
+
+    def __init__(self, slots: int, stepping: Stepping | None) -> None:
+        self.slots, self._stepping = slots, stepping
+        self.call: Prefill | Step | None = None
+        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    @property
+    def ragged(self) -> bool:
+        """Whether rows have no padding, neither in slots nor in attention."""
+        return self._stepping is not None
+
+    def reserve(self, slots: int) -> None:
+        """Makes room. What is held already is lost where there was less."""
+        if slots > self.slots:
+            self.slots = slots
+            self._layers.clear()
+
+    def clear(self) -> None:
+        """Forgets everything, also values that are not finite: those would reach other rows through masks."""
+        for pair in self._layers.values():
+            for held in pair:
+                held.zero_()
+
+    def free(self) -> None:
+        """Gives the memory back."""
+        self._layers.clear()
+
+    def spread(self, first: int, length: int, starts: torch.Tensor) -> None:
+        """Copies ``length`` slots from ``first`` on to where each row starts, (rows,)."""
+        places = (starts[:, None] + torch.arange(length, device=starts.device)).reshape(-1)
+        for pair in self._layers.values():
+            for held in pair:
+                held[places] = held[first : first + length].repeat(len(starts), 1, 1)
+
+    def keep(self, rows: torch.Tensor, stride: int) -> None:
+        """Moves padded rows to the front, in this order."""
+        for pair in self._layers.values():
+            for held in pair:
+                count = held.shape[0] // stride
+                grid = held[: count * stride].view(count, stride, *held.shape[1:])
+                grid[: len(rows)] = grid[rows]
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+        scale: float, window: int, softcap: float,
+    ) -> torch.Tensor:  # fmt: skip
+        """See :func:`attend`; ``window`` and ``softcap`` are 0 where there is none."""
+        if isinstance(self.call, Step):
+            return self._stepped(self.call, layer, query, key, value, scale, window, softcap)
+        assert self.call is not None
+        return self._prefilled(self.call, layer, query, key, value, scale, window, softcap)
+
+    def _held(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's keys and values; key and value, (tokens, heads, size), show what they are like."""
+        if layer not in self._layers:
+            self._layers[layer] = (
+                key.new_zeros(self.slots, *key.shape[1:]),
+                value.new_zeros(self.slots, *value.shape[1:]),
+            )
+        return self._layers[layer]
+
+    def _prefilled(
+        self, call: Prefill, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+        scale: float, window: int, softcap: float,
+    ) -> torch.Tensor:  # fmt: skip
+        q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+        keys, values = self._held(layer, k, v)
+        keys.index_copy_(0, call.slots, k)
+        values.index_copy_(0, call.slots, v)
+        if self.ragged:
+            if call.key_slots is not None:
+                k, v = keys[call.key_slots], values[call.key_slots]
+            return _flash(q, k, v, call, scale, window)[None]
+        q = query.new_zeros(len(call.lengths), call.longest, *q.shape[1:]).index_put_((call.row_of, call.place_of), q)
+        reach = call.past + call.longest
+        k, v = (_grid(x, call.first, len(call.lengths), call.stride, reach) for x in (keys, values))
+        here = torch.arange(call.longest, device=q.device)[:, None] + call.past
+        there = torch.arange(reach, device=q.device)
+        seen = None if call.past == 0 and not 0 < window < reach else (there <= here)
+        if seen is not None and window:
+            seen = seen & (there > here - window)
+        return _masked(q.transpose(1, 2), k, v, seen, scale, softcap).transpose(1, 2)[call.row_of, call.place_of][None]
+
+    def _stepped(
+        self, call: Step, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+        scale: float, window: int, softcap: float,
+    ) -> torch.Tensor:  # fmt: skip
+        keys, values = self._held(layer, key[:, :, 0], value[:, :, 0])
+        slots = call.starts + call.positions
+        keys.index_copy_(0, slots, key[:, :, 0])
+        values.index_copy_(0, slots, value[:, :, 0])
+        if self._stepping is not None:
+            return self._stepping(query[:, :, 0], keys, values, call, scale, window)[:, None]
+        k, v = (_grid(x, 0, call.rows, call.stride, call.reach) for x in (keys, values))
+        there, here = torch.arange(call.reach, device=query.device), call.positions[:, None]
+        seen = there <= here
+        if window:
+            seen = seen & (there > here - window)
+        return _masked(query, k, v, seen[:, None, None], scale, softcap).transpose(1, 2)
+
+
+def _grid(held: torch.Tensor, first: int, rows: int, stride: int, reach: int) -> torch.Tensor:
+    """(rows, heads, reach, size): padded rows as a view."""
+    return held[first : first + rows * stride].view(rows, stride, *held.shape[1:])[:, :reach].transpose(1, 2)
+
+
+def _masked(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor | None, scale: float, softcap: float
+) -> torch.Tensor:
+    """Attention of padded rows: causal where nothing else is ``seen``."""
+    several = q.shape[1] // k.shape[1]
+    if not softcap:
+        return scaled_dot_product_attention(
+            q, k, v, attn_mask=seen, is_causal=seen is None, scale=scale, enable_gqa=several > 1
+        )
+    if seen is None:
+        seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
+    k, v = (x.repeat_interleave(several, dim=1) for x in (k, v))
+    scores = softcap * torch.tanh((q @ k.transpose(2, 3)) * scale / softcap)
+    scores = scores.float().masked_fill(~seen, float("-inf"))
+    return scores.softmax(-1).to(q.dtype) @ v
+
+
+def flash_is_there() -> bool:
+    """Whether this torch has flash attention over rows of different lengths, as a public function or below one."""
+    return _varlen() is not None or hasattr(torch.ops.aten, "_flash_attention_forward")
+
+
+def _varlen() -> Any:
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn if {"window_size", "scale"} <= set(inspect.signature(varlen_attn).parameters) else None
+
+
+def _flash(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, call: Prefill, scale: float, window: int
+) -> torch.Tensor:
+    """Causal attention of rows side by side: q (T, heads, size), k and v with all of each row's keys."""
+    longest = call.past + call.longest
+    left = window - 1 if window else -1
+    varlen = _varlen()
+    if varlen is not None:
+        out: torch.Tensor = varlen(
+            q, k, v, call.bounds, call.key_bounds, call.longest, longest,
+            scale=scale, window_size=(left, 0), enable_gqa=q.shape[1] != k.shape[1],
+        )  # fmt: skip
+        return out
+    windows = {"window_size_left": left, "window_size_right": 0} if window else {}
+    made = torch.ops.aten._flash_attention_forward(
+        q, k, v, call.bounds, call.key_bounds, call.longest, longest, 0.0, True, False, scale=scale, **windows
+    )
+    flashed: torch.Tensor = made[0]
+    return flashed

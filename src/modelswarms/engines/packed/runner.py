@@ -1,0 +1,251 @@
+"""A transformers model that is run without padding."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+
+from modelswarms.engines.decoding import Decoded, last_logits, take
+from modelswarms.engines.packed.layout import Layout, Step, prefill_of, shared_prefix
+from modelswarms.engines.packed.memory import ATTENTION, Memory, attend, flash_is_there
+from modelswarms.engines.packed.steps import Picked, Stepper, pick
+from modelswarms.errors import EngineError
+from modelswarms.types import Request
+
+__all__ = ["Packed", "packed_or_none"]
+
+log = logging.getLogger(__name__)
+
+SHRINKS: Final = 0.5
+"""Share of the rows at which those that have ended are left out of the step."""
+
+FEW: Final = 8
+"""Rows of which none is ever left out: a step takes no less time without them."""
+
+MOST_ROWS: Final = 512
+"""Rows that are decoded together, at most: each has a line of logits."""
+
+AGREES: Final = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+"""By how much logits may differ from the plain way's, as a share of the largest."""
+
+
+class Packed:
+    """Runs a model's rows side by side, keeping their keys and values itself.
+
+    Args:
+        model: its attention layers must call transformers' attention interface.
+        slots: tokens whose keys and values are held at once, at most.
+        chunk: tokens that one forward call takes, unless a single row has more.
+        graphs: whether steps may be captured in CUDA graphs.
+    """
+
+    def __init__(self, model: Any, slots: int, chunk: int, graphs: bool = True) -> None:
+        from transformers import AttentionInterface
+
+        AttentionInterface.register(ATTENTION, attend)
+        self.model, self.slots, self.chunk = model, slots, chunk
+        cuda = model.device.type == "cuda"
+        self._memory = Memory(slots + 1 if cuda else 0, _stepping(model))
+        self._stepper = Stepper(self._step_logits, graphs and self._memory.ragged)
+        self._configs = list({id(m.config): m.config for m in model.modules() if hasattr(m, "config")}.values())
+        self._ahead = cuda  # while the host reads one step, the device runs the next
+
+    def needed(self, tokens: int, new_tokens: int) -> int:
+        """Slots that a row takes."""
+        return tokens + max(0, new_tokens)
+
+    def fitting(self, needed: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Begin and end of runs of rows that there are slots for, or of one row that has more."""
+        begin, held, most = 0, 0, 0
+        for end, need in enumerate(needed):
+            most = max(most, need)
+            held = held + need if self._memory.ragged else most * (end + 1 - begin)
+            if end > begin and (held > self.slots or end - begin >= MOST_ROWS):
+                yield begin, end
+                begin, held, most = end, need, need
+        if begin < len(needed):
+            yield begin, len(needed)
+
+    def generate(
+        self, rows: Sequence[Sequence[int]], requests: Sequence[Request], tokenizer: Any, ends: set[int]
+    ) -> list[Decoded]:
+        """Decodes rows together until each has ended: by end-of-text, a stop string, or its limit.
+
+        Raises:
+            EngineError: the model computes no numbers to choose by, as weights far outside their range do.
+        """
+        decoded = [Decoded(ended=request.max_new_tokens < 1) for request in requests]
+        if all(row.ended for row in decoded):
+            return decoded
+        most = [max(0, request.max_new_tokens) for request in requests]
+        needed = [self.needed(len(row), new) for row, new in zip(rows, most, strict=True)]
+        layout = Layout.of(needed, self._memory.ragged)
+        with self._running(layout):
+            picked = pick(self._prefilled(rows, layout))
+            limits = [need - 1 for need in layout.rooms]
+            step: Step | None = None
+            order, told, produced = list(range(len(rows))), picked.fetch(), 0
+            while True:
+                produced += 1
+                here, ahead = list(order), None
+                wanted = max(most[k] for k in order if not decoded[k].ended)
+                if self._ahead and wanted > produced:
+                    step = step or self._begin(layout, rows, picked, limits)
+                    ahead = self._stepper.advance(step).fetch()
+                tokens, logits, margins = told.get()
+                self._check([value for k, value in zip(here, logits, strict=False) if not decoded[k].ended])
+                for k, token, margin in zip(here, tokens, margins, strict=False):
+                    take(decoded[k], requests[k], token, margin, tokenizer, ends)
+                left = [place for place, k in enumerate(order) if not decoded[k].ended]
+                if not left:
+                    return decoded
+                if ahead is None:
+                    step = step or self._begin(layout, rows, picked, limits)
+                    ahead = self._stepper.advance(step).fetch()
+                told = ahead
+                if step is not None and len(order) > FEW and len(left) <= SHRINKS * len(order):
+                    told.keep(left)
+                    if step.stride:
+                        self._memory.keep(torch.tensor(left, device=self.model.device), step.stride)
+                    step = self._stepper.kept(step, left, self.slots)
+                    order = [order[place] for place in left]
+
+    def logits_at_end(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> torch.Tensor:
+        """Logits at the last ``counts[k]`` positions of each row, (positions, vocabulary) float32."""
+        layout = Layout.of([len(row) for row in rows], self._memory.ragged)
+        with self._running(layout):
+            return self._prefilled(rows, layout, counts)
+
+    def free(self) -> None:
+        """Gives back what keys and values took."""
+        self._stepper.forget()
+        self._memory.free()
+
+    def _begin(self, layout: Layout, rows: Sequence[Sequence[int]], picked: Picked, limits: Sequence[int]) -> Step:
+        return self._stepper.begin(layout, [len(row) for row in rows], picked, self.slots, limits)
+
+    def _check(self, logits: Sequence[float]) -> None:
+        if not all(-float("inf") < value < float("inf") for value in logits):
+            self._memory.clear()
+            raise EngineError("the model's logits are not finite; these coefficients, or this dtype, overflow.")
+
+    def _prefilled(
+        self, rows: Sequence[Sequence[int]], layout: Layout, counts: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        """Logits (positions, vocabulary) float32 at the last positions of rows, one each unless told otherwise."""
+        counts = [1] * len(rows) if counts is None else counts
+        past = min(shared_prefix(rows), *(len(row) - count for row, count in zip(rows, counts, strict=True)))
+        if past * (len(rows) - 1) < self.chunk // 16:
+            past = 0  # another call costs more
+        if past:
+            self._forward([rows[0][:past]], [1], layout, 0, 0)
+            starts = torch.tensor(layout.starts[1:], device=self.model.device)
+            self._memory.spread(layout.starts[0], past, starts)
+        made, first = [], 0
+        for many in _chunks([len(row) - past for row in rows], self.chunk):
+            some = slice(first, first + many)
+            made.append(self._forward([row[past:] for row in rows[some]], counts[some], layout, first, past))
+            first += many
+        return torch.cat(made)
+
+    def _forward(
+        self, rows: Sequence[Sequence[int]], counts: Sequence[int], layout: Layout, first: int, past: int
+    ) -> torch.Tensor:
+        device = self.model.device
+        call = prefill_of(layout, first, [len(row) for row in rows], past, device)
+        ids = torch.tensor([[token for row in rows for token in row]]).to(device, non_blocking=True)
+        ends = [int(end) for end in torch.tensor([len(row) for row in rows]).cumsum(0)]
+        at = [place for end, count in zip(ends, counts, strict=True) for place in range(end - count, end)]
+        self._memory.call = call
+        out = self.model(
+            input_ids=ids,
+            position_ids=(call.place_of + past)[None],
+            use_cache=False,
+            logits_to_keep=torch.tensor(at).to(device, non_blocking=True),
+            memory=self._memory,
+        )
+        return out.logits[0].float()  # type: ignore[no-any-return]
+
+    def _step_logits(self, step: Step) -> torch.Tensor:
+        self._memory.call = step
+        out = self.model(
+            input_ids=step.ids[:, None], position_ids=step.positions[:, None], use_cache=False, memory=self._memory
+        )
+        return out.logits[:, -1].float()  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _running(self, layout: Layout) -> Iterator[None]:
+        """With the model's attention reading our memory, which has room for the layout."""
+        if layout.slots + 1 > self._memory.slots:
+            self._memory.reserve(layout.slots + 1)
+            self._stepper.forget()
+        before = [config._attn_implementation for config in self._configs]
+        for config in self._configs:
+            config._attn_implementation = ATTENTION
+        try:
+            yield
+        finally:
+            self._memory.call = None
+            for config, name in zip(self._configs, before, strict=True):
+                config._attn_implementation = name
+
+
+def _chunks(lengths: Sequence[int], most: int) -> Iterator[int]:
+    """How many of the next rows are run together: as many as have ``most`` tokens, or one."""
+    count = tokens = 0
+    for length in lengths:
+        if count and tokens + length > most:
+            yield count
+            count = tokens = 0
+        count, tokens = count + 1, tokens + length
+    if count:
+        yield count
+
+
+def _stepping(model: Any) -> Any:
+    """The step's attention over rows without padding; None where this device or precision has none."""
+    if model.device.type != "cuda" or model.dtype not in (torch.float16, torch.bfloat16) or not flash_is_there():
+        return None
+    if getattr(model.config.get_text_config(), "attn_logit_softcapping", None):
+        return None
+    try:
+        from modelswarms.engines.packed.kernel import attend_step
+    except ImportError:  # torch for Windows brings no Triton
+        return None
+    return attend_step
+
+
+def packed_or_none(model: Any, slots: int, chunk: int, graphs: bool = True) -> Packed | None:
+    """A model run without padding; None, and a line in the log, where that does not give what the plain way gives.
+
+    It is tried with a few tokens: rows of several lengths with a beginning in common, and a step after them.
+    """
+    words = max(2, int(model.config.get_text_config().vocab_size) - 1)
+    stream = [1 + (7919 * k * k + 104729 * k) % words for k in range(64)]
+    rows = [stream[: 20 + k] + stream[40 : 40 + 3 * k] for k in (0, 2, 5)]
+    try:
+        packed = Packed(model, slots, chunk, graphs=False)
+        layout = Layout.of([len(row) + 1 for row in rows], packed._memory.ragged)
+        with torch.inference_mode(), packed._running(layout):
+            ours = [packed._prefilled(rows, layout)]
+            picked = pick(ours[0].clone())
+            step = packed._begin(layout, rows, picked, [len(row) for row in rows])
+            ours.append(packed._step_logits(step))
+        longer = [[*row, int(token)] for row, token in zip(rows, picked.tokens, strict=True)]
+        with torch.inference_mode():
+            plain = [torch.cat([last_logits(model, [row], 0)[0][:, -1] for row in of]) for of in (rows, longer)]
+    except Exception as error:  # whatever a family does otherwise
+        log.info("%s is run with padding, which is slower: %s", type(model).__name__, error)
+        return None
+    for got, wanted in zip(ours, plain, strict=True):
+        scale = float(wanted.abs().max())
+        off = float((got - wanted).abs().max()) / max(scale, 1e-6)
+        if not off <= AGREES[model.dtype]:
+            log.info("%s is run with padding, which is slower: without, logits are off by %.2g", type(model).__name__,
+                     off)  # fmt: skip
+            return None
+    return Packed(model, slots, chunk, graphs)
