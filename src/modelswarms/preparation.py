@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms import zoo
-from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher
+from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher, merging_of, variants_of
 from modelswarms.config import SearchConfig, to_mapping
 from modelswarms.datasets import DataSet
 from modelswarms.engines import make_engine
@@ -28,7 +28,17 @@ from modelswarms.utilities.table import PLACES, models_of
 if TYPE_CHECKING:
     from modelswarms.engines.base import Engine
 
-__all__ = ["Prepared", "base_of", "check_unchanged", "experts_of", "header_of", "prepare", "prompt_lengths"]
+__all__ = [
+    "Prepared",
+    "base_of",
+    "check_unchanged",
+    "experts_of",
+    "header_of",
+    "merge_names",
+    "names_of",
+    "prepare",
+    "prompt_lengths",
+]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +76,7 @@ class Prepared:
         return {
             "run": str(path),
             "experts": list(self.space.names),
+            "merges": merge_names(self.config, self.space.n),
             "utility": self.utility.name,
             "dev": len(self.data.dev),
             "test": len(self.data.test) if self.config.test == "best" else 0,
@@ -97,8 +108,21 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     space = ExpertSpace.load(found, base=base, combine=config.combine)
     check_opponent(utility, space.names)
     make_searcher(config.searcher, config.swarm, space.n, config.seed)
+    if (merging := merging_of(config.searcher)) is not None:
+        merging.check_experts(space)
     fingerprints = {**space.fingerprint(), "data": data.fingerprint, "utility": getattr(utility, "fingerprint", None)}
     return Prepared(config, space, utility, data, engine, fingerprints, base_name)
+
+
+def merge_names(config: SearchConfig, n_experts: int) -> list[str]:
+    """What a searcher calls the merges that it makes of the experts; empty for one that makes none."""
+    merging = merging_of(config.searcher)
+    return [] if merging is None else [variant.name for variant in variants_of(merging, config.swarm, n_experts)]
+
+
+def names_of(header: Mapping[str, Any]) -> list[str]:
+    """What coefficients belong to: the experts, then a searcher's merges of them."""
+    return [*header["experts"], *header.get("merges", [])]
 
 
 def base_of(config: SearchConfig) -> tuple[Path, str]:
@@ -148,6 +172,7 @@ def header_of(prepared: Prepared) -> Record:
 
     Two runs of the same configuration in different folders have equal journals.
     """
+    merges = merge_names(prepared.config, prepared.space.n)
     return {
         "kind": "constants",
         "name": "run",
@@ -158,6 +183,7 @@ def header_of(prepared: Prepared) -> Record:
         "utility": _about_utility(prepared.utility),
         "engine": dict(prepared.engine.describe()),
         "versions": versions(),
+        **({"merges": merges} if merges else {}),
         **({} if prepared.data.leakage is None else {"leakage": prepared.data.leakage.to_dict()}),
         **({} if prepared.data.test_reason is None else {"test_reason": prepared.data.test_reason}),
     }

@@ -16,6 +16,7 @@ from modelswarms.baselines import MethodSearcher, RandomSearch, freedom_of, make
 from modelswarms.config import SearchConfig, load_config, settings_from
 from modelswarms.errors import RunError, SearchFailedError
 from modelswarms.evaluator import Evaluator
+from modelswarms.merging import with_its_merges
 from modelswarms.preparation import Prepared, check_unchanged, current_header, header_of, prepare
 from modelswarms.reports.card import model_card
 from modelswarms.reports.ensembles import members, unfit
@@ -185,6 +186,7 @@ def _complete(
             run.journal.append(record)
         evaluator.calibrate(searcher.starting_candidates[: len(names)])
         evaluator.oppose(prepared.space, ("dev", "test") if _tests(prepared) else ("dev",))
+        prepared = with_its_merges(prepared, searcher.starting_candidates[: len(names)], evaluator, run, records)
         asked = _value_all(searcher, evaluator, watch, "search")
         _note_end(searcher, run, records)
         best = searcher.best

@@ -5,6 +5,7 @@ from modelswarms.baselines.bayesian import Bayesian
 from modelswarms.baselines.cma_es import CmaEs
 from modelswarms.baselines.coordinates import CoordinateSearch
 from modelswarms.baselines.lorahub import LoraHub
+from modelswarms.baselines.merges import DareLinear, DareTies, Merging, ModelStock, Slerp, Ties
 from modelswarms.baselines.pack import PackOfLlms
 from modelswarms.baselines.pso_merging import PsoMerging
 from modelswarms.baselines.random_mixtures import RandomMixtures
@@ -17,8 +18,10 @@ from modelswarms.baselines.table import (
     freedom_of,
     kind_of_searcher,
     make_searcher,
+    merging_of,
     method_of,
     title_of,
+    variants_of,
     within,
 )
 from modelswarms.baselines.task_arithmetic import TaskArithmetic
@@ -30,24 +33,32 @@ __all__ = [
     "BestSingle",
     "CmaEs",
     "CoordinateSearch",
+    "DareLinear",
+    "DareTies",
     "Freedom",
     "GreedySoup",
     "LoraHub",
+    "Merging",
     "Method",
     "MethodSearcher",
+    "ModelStock",
     "PackOfLlms",
     "Proposals",
     "PsoMerging",
     "RandomMixtures",
     "RandomSearch",
+    "Slerp",
     "Start",
     "TaskArithmetic",
+    "Ties",
     "UniformSoup",
     "budget_of",
     "freedom_of",
     "kind_of_searcher",
     "make_searcher",
+    "merging_of",
     "method_of",
     "title_of",
+    "variants_of",
     "within",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,6 +12,7 @@ from modelswarms.baselines.bayesian import Bayesian
 from modelswarms.baselines.cma_es import CmaEs
 from modelswarms.baselines.coordinates import CoordinateSearch
 from modelswarms.baselines.lorahub import LoraHub
+from modelswarms.baselines.merges import DareLinear, DareTies, Merging, ModelStock, Slerp, Ties, Variant
 from modelswarms.baselines.pack import PackOfLlms
 from modelswarms.baselines.pso_merging import PsoMerging
 from modelswarms.baselines.random_mixtures import RandomMixtures
@@ -31,7 +32,9 @@ __all__ = [
     "freedom_of",
     "kind_of_searcher",
     "make_searcher",
+    "merging_of",
     "method_of",
+    "variants_of",
     "title_of",
     "within",
 ]
@@ -51,6 +54,11 @@ METHODS: Final[Mapping[str, type[Method]]] = MappingProxyType(
         "lorahub": LoraHub,
         "pack": PackOfLlms,
         "pso_merging": PsoMerging,
+        "slerp": Slerp,
+        "ties": Ties,
+        "dare_ties": DareTies,
+        "dare_linear": DareLinear,
+        "model_stock": ModelStock,
     }
 )
 """The names that ``searcher`` takes beside ``swarm``."""
@@ -132,5 +140,21 @@ def make_searcher(given: str | Mapping[str, Any], swarm: SwarmConfig, n_experts:
     if method is None:
         return swarm_of(n_experts, swarm, seed)
     method.check(n_experts)
-    evaluations = method.evaluations or budget_of(swarm, n_experts)
-    return MethodSearcher(n_experts, method, evaluations, seed, freedom_of(swarm))
+    return MethodSearcher(n_experts, method, _evaluations(method, swarm, n_experts), seed, freedom_of(swarm))
+
+
+def merging_of(given: str | Mapping[str, Any]) -> Merging | None:
+    """The method of a ``searcher`` key where it merges experts to weights of its own; else None."""
+    method = method_of(given)
+    return method if isinstance(method, Merging) else None
+
+
+def variants_of(method: Merging, swarm: SwarmConfig, n_experts: int) -> Sequence[Variant]:
+    """The merges that a run makes of its experts, within its budget."""
+    left = _evaluations(method, swarm, n_experts) - n_experts
+    return method.variants(n_experts, left, freedom_of(swarm) != "simplex")
+
+
+def _evaluations(method: Method, swarm: SwarmConfig, n_experts: int) -> int:
+    """Dev evaluations of a method that is not the swarm."""
+    return method.evaluations or budget_of(swarm, n_experts)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from modelswarms.config import SearchConfig, load_config
 from modelswarms.errors import ConfigError, RunError
 from modelswarms.experts import Adapter, ExpertSpace, read_adapter
+from modelswarms.merging import merged_space
 from modelswarms.preparation import base_of, current_header, experts_of
 from modelswarms.reports.card import model_card
 from modelswarms.reports.result import build_result
@@ -106,7 +110,9 @@ def _composed(path: Path, config: SearchConfig, records: Sequence[Record], resul
     for name in dict.fromkeys((*then, *now)):
         if then.get(name) != now.get(name):
             raise RunError(f"{path}: expert {name} changed since the run began; restore it, or start a new run.")
-    return space.compose([result["best"]["coefficients"][name] for name in space.names])
+    values = np.array([result["experts"].get(name, math.nan) for name in space.names])
+    space, _ = merged_space(space, config, values)
+    return space.compose(list(result["best"]["coefficients"].values()))
 
 
 def _save_merged(adapter: Adapter, base: Path, out: Path, dtype: Precision | None) -> None:

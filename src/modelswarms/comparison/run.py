@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelswarms.baselines import METHODS, SWARM, budget_of, freedom_of, make_searcher, title_of, within
+from modelswarms.baselines import METHODS, SWARM, budget_of, freedom_of, make_searcher, merging_of, title_of, within
 from modelswarms.config import SearchConfig, settings_from
 from modelswarms.errors import ConfigError, RunError
 from modelswarms.naming import nearest
@@ -138,7 +138,7 @@ class _Work:
 
     def __init__(self, prepared: Prepared, folder: Path, watch: Watcher | None, say: Callable[[str], None]) -> None:
         self._prepared, self._folder, self._watch, self._say = prepared, folder, watch, say
-        self._ready = False
+        self._ready = self._with_merges = False
         self.results: dict[str, Record] = {}
         self.done: dict[str, list[Record]] = {}
 
@@ -150,6 +150,7 @@ class _Work:
         if result is None:
             said = "done"
             self._make_ready()
+            self._with_merges = merging_of(config.searcher) is not None
             result = dict(search_started(prepared, path, self._watch, self._shared()).details)
         self.results[name], self.done[name] = result, RunFolder(path).journal.read()
         best = result["best"]
@@ -171,10 +172,16 @@ class _Work:
         }
 
     def _make_ready(self) -> None:
+        """Has the engine hold the experts and nothing else, as every method begins."""
+        engine, space = self._prepared.engine, self._prepared.space
         if not self._ready:
-            self._prepared.engine.start(self._prepared.space)
+            engine.start(space)
             self._prepared.make_ready()
             self._ready = True
+        elif self._with_merges:
+            engine.close()
+            engine.start(space)
+            self._with_merges = False
 
     def _finished(self, prepared: Prepared, path: Path) -> Record | None:
         """The result of a run that is done and is the one that is meant; None where there is still something to do.

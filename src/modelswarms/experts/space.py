@@ -37,6 +37,8 @@ class ExpertSpace:
             apart, as published, which brings cross terms into the product.
         base: the base model's folder, where it is known.
         folders: where the experts came from.
+        merges: how many of the last adapters are merges of those before them. Fewer coefficients, one for each of the
+            others, are completed with zeros, and adapters whose coefficient is zero are left out of what is composed.
 
     Example:
         >>> space = ExpertSpace.load("adapters/", combine="delta")  # doctest: +SKIP
@@ -47,6 +49,7 @@ class ExpertSpace:
     combine: Combine = "delta"
     base: Path | None = None
     folders: tuple[Path, ...] = ()
+    merges: int = 0
 
     @classmethod
     def load(
@@ -108,6 +111,8 @@ class ExpertSpace:
             raise ExpertError(f"coefficients: {values!r} are not numbers; give one number an expert.") from None
         if array.shape == (1, self.n):
             array = array[0]
+        if self.merges and array.shape == (self.n - self.merges,):
+            array = np.concatenate([array, np.zeros(self.merges)])
         if array.shape != (self.n,):
             raise ExpertError(f"coefficients: shape {array.shape}; give {self.n} numbers, one for each expert.")
         if not np.isfinite(array).all():
@@ -124,6 +129,9 @@ class ExpertSpace:
             ExpertError: wrong number of coefficients, or one that is not finite.
         """
         a = self.coefficients(coefficients)
+        if self.merges and a.any():
+            kept = tuple(adapter for adapter, weight in zip(self.adapters, a, strict=True) if weight)
+            return ExpertSpace(kept).compose(a[a != 0])
         return self._concatenated(a) if self.combine == "delta" else self._added(a)
 
     def fingerprint(self) -> dict[str, Any]:

@@ -68,8 +68,10 @@ def _what(
 ) -> str:
     kind = "Full weights" if merged else "A LoRA adapter"
     text = (
-        f"# Best expert of a search\n\n{kind} of `{base}`: {len(header['experts'])} experts, combined with the "
-        f"coefficients that were best for the utility `{header['utility']['name']}` on "
+        f"# Best expert of a search\n\n{kind} of `{base}`: {len(header['experts'])} experts, "
+        f"{'merged' if result.get('merges') else 'combined'} with the "
+        f"{'settings' if result.get('merges') else 'coefficients'} that were best for the utility "
+        f"`{header['utility']['name']}` on "
         f"{_dev_examples(records, result)} dev examples, found by modelswarms ({_searcher(result)}). "
         "No weights were trained for it."
     )
@@ -96,11 +98,15 @@ def _dev_examples(records: Sequence[Record], result: Mapping[str, Any]) -> int:
 
 def _parents(result: Mapping[str, Any], header: Record) -> str:
     prints = header["fingerprints"]["experts"]
+    weights, merges = result["best"]["coefficients"], header.get("merges", [])
     rows = [
         f"| {name} | {weight:+.6f} | {_value(result['experts'].get(name))} | `{prints[name][:16]}` |"
-        for name, weight in result["best"]["coefficients"].items()
+        for name, weight in weights.items()
+        if name not in merges
     ]
+    rows += [f"| {name} | {weights[name]:+.6f} | a merge of all | |" for name in merges if weights.get(name)]
     combine = header["config"]["combine"]
+    how = f"by {_searcher(result)}, as a change of its own" if merges else f"by `{combine}`: {_HOW[combine]}"
     return "\n".join(
         [
             "## Parents",
@@ -109,7 +115,7 @@ def _parents(result: Mapping[str, Any], header: Record) -> str:
             "|---|---|---|---|",
             *rows,
             "",
-            f"Combined by `{combine}`: {_HOW[combine]}.",
+            f"Combined {how}.",
         ]
     )
 

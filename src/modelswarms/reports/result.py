@@ -9,7 +9,7 @@ from typing import Any
 
 from modelswarms.baselines import SWARM, kind_of_searcher
 from modelswarms.config import config_from_mapping
-from modelswarms.preparation import current_header
+from modelswarms.preparation import current_header, names_of
 from modelswarms.reports.caveats import caveats, rescored_figures
 from modelswarms.reports.ensembles import ensembles
 from modelswarms.reports.intervals import Intervals
@@ -76,7 +76,7 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
         "best_single": {"expert": header["experts"][single["particle"]], **figures.of(single)},
         "best": {
             "candidate": best["candidate"],
-            "coefficients": dict(zip(header["experts"], best["coefficients"], strict=True)),
+            "coefficients": dict(zip(names_of(header), best["coefficients"], strict=False)),
             **figures.of(best),
             "rescored": rescored_figures(records, best["candidate"]),
         },
@@ -102,6 +102,8 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
     }
     constants = next((r["values"] for r in records if r["kind"] == "constants" and r["name"] == "utility"), None)
     result |= {} if constants is None else {"constants": constants}
+    merges = next((r["merges"] for r in records if r["kind"] == "constants" and r["name"] == "merges"), None)
+    result |= {} if merges is None else {"merges": merges}
     return {**result, "warnings": caveats(result, records, header)}
 
 

@@ -313,6 +313,10 @@ def _combined(evidence: Evidence) -> str:
     if evidence.result is None:
         return ""
     weights = evidence.result["best"]["coefficients"].values()
+    if evidence.header.get("merges"):
+        return (
+            "The experts are merged to changes of their own, each valued at several scales; all but one are left out."
+        )
     how = {
         "delta": "Each expert's change of the base model's weights is multiplied by its coefficient, and all are added",
         "factors": "The experts' LoRA factors A and B are each added up with the coefficients, as published",

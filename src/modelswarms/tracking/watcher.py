@@ -75,7 +75,8 @@ class Tracking:
         self._began = time.monotonic()
 
     def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
-        self._searcher, self._run, self._experts = searcher, Path(about["run"]), list(about["experts"])
+        self._searcher, self._run = searcher, Path(about["run"])
+        self._experts = [*about["experts"], *about.get("merges", [])]
         for tracker in self._trackers:
             tracker.start(self._run, self._id, self._config)
 
@@ -124,7 +125,7 @@ class Tracking:
         for particle, (_, value) in enumerate(searcher.personal_bests):
             if value is not None:
                 figures[f"personal_best/{particle:03d}"] = value
-        for expert, coefficient in zip(self._experts, searcher.best.coefficients, strict=True):
+        for expert, coefficient in zip(self._experts, searcher.best.coefficients, strict=False):
             figures[f"coefficient/{expert}"] = float(coefficient)
         self._news = False
         self._log(figures)

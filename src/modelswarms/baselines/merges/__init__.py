@@ -1,0 +1,8 @@
+"""Methods whose weights the experts do not span: TIES, DARE, slerp, model stock, and recipes of mergekit."""
+
+from modelswarms.baselines.merges.base import Merging, Variant, with_merges
+from modelswarms.baselines.merges.changes import Merged
+from modelswarms.baselines.merges.spherical import ModelStock, Slerp
+from modelswarms.baselines.merges.ties import DareLinear, DareTies, Ties
+
+__all__ = ["DareLinear", "DareTies", "Merged", "Merging", "ModelStock", "Slerp", "Ties", "Variant", "with_merges"]
