@@ -41,7 +41,9 @@ def derived(folder):
 
 
 def test_every_method_has_what_the_swarm_had(short, scripted, tmp_path):
-    short["experts"] = {name: str(path) for name, path in list(expert_paths().items())[:4]}  # of fewer, merges are quicker
+    short["experts"] = {
+        name: str(path) for name, path in list(expert_paths().items())[:4]
+    }  # of fewer, merges are quicker
     found = compare(short, out=tmp_path / "all", engine=scripted())
     rows = {row["method"]: row for row in found.rows}
     assert set(rows) == {"swarm", *METHODS}
