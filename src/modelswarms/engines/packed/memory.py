@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from modelswarms.engines.packed.layout import Prefill, Step
 
@@ -15,13 +14,8 @@ __all__ = ["ATTENTION", "Memory", "attend", "flash_is_there"]
 ATTENTION: Final = "modelswarms_packed"
 """The name under which transformers finds :func:`attend`; for such a name of ours it makes no masks."""
 
-
-class Stepping(Protocol):
-    """Attention of one query a row over slots that are not padded."""
-
-    def __call__(
-        self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step: Step, scale: float, window: int
-    ) -> torch.Tensor: ...
+LONGEST: Final = 2**20
+"""Keys of a row, at most, for an operator that asks; it reads no more than there are."""
 
 
 def attend(
@@ -39,18 +33,21 @@ class Memory:
 
     Args:
         slots: how many there are on a GPU, where they stay in their place; elsewhere they grow as they are needed.
-        stepping: attention of a step over rows that are not padded; None where they are padded.
+        ragged: whether rows have no padding, neither in slots nor in attention.
     """
 
-    def __init__(self, slots: int, stepping: Stepping | None) -> None:
-        self.slots, self._stepping = slots, stepping
+    def __init__(self, slots: int, ragged: bool) -> None:
+        self.slots, self.ragged = slots, ragged
         self.call: Prefill | Step | None = None
+        self._spans: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    @property
-    def ragged(self) -> bool:
-        """Whether rows have no padding, neither in slots nor in attention."""
-        return self._stepping is not None
+    def begin(self, call: Prefill | Step) -> None:
+        """What the next forward call runs."""
+        self.call = call
+        if self.ragged and isinstance(call, Step):
+            queries = torch.arange(call.rows + 1, dtype=torch.int32, device=call.ids.device)
+            self._spans = queries, pad(call.starts, (0, 1)).int(), (call.positions + 1).int()
 
     def reserve(self, slots: int) -> None:
         """Makes room. What is held already is lost where there was less."""
@@ -113,7 +110,8 @@ class Memory:
         if self.ragged:
             if call.key_slots is not None:
                 k, v = keys[call.key_slots], values[call.key_slots]
-            return _flash(q, k, v, call, scale, window)[None]
+            longest = call.longest
+            return _flash(q, k, v, call.bounds, call.key_bounds, longest, call.past + longest, scale, window)[None]
         q = query.new_zeros(len(call.lengths), call.longest, *q.shape[1:]).index_put_((call.row_of, call.place_of), q)
         reach = call.past + call.longest
         k, v = (_grid(x, call.first, len(call.lengths), call.stride, reach) for x in (keys, values))
@@ -132,8 +130,9 @@ class Memory:
         slots = call.starts + call.positions
         keys.index_copy_(0, slots, key[:, :, 0])
         values.index_copy_(0, slots, value[:, :, 0])
-        if self._stepping is not None:
-            return self._stepping(query[:, :, 0], keys, values, call, scale, window)[:, None]
+        if self.ragged and self._spans is not None:
+            queries, starts, used = self._spans
+            return _flash(query[:, :, 0], keys, values, queries, starts, 1, LONGEST, scale, window, used)[:, None]
         k, v = (_grid(x, 0, call.rows, call.stride, call.reach) for x in (keys, values))
         there, here = torch.arange(call.reach, device=query.device), call.positions[:, None]
         seen = there <= here
@@ -165,34 +164,23 @@ def _masked(
 
 
 def flash_is_there() -> bool:
-    """Whether this torch has flash attention over rows of different lengths, as a public function or below one."""
-    return _varlen() is not None or hasattr(torch.ops.aten, "_flash_attention_forward")
-
-
-def _varlen() -> Any:
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:
-        return None
-    return varlen_attn if {"window_size", "scale"} <= set(inspect.signature(varlen_attn).parameters) else None
+    """Whether this torch has flash attention over rows of different lengths that lie in a larger whole."""
+    operator = getattr(torch.ops.aten, "_flash_attention_forward", None)
+    return operator is not None and "seqused_k" in str(operator.default._schema)
 
 
 def _flash(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, call: Prefill, scale: float, window: int
-) -> torch.Tensor:
-    """Causal attention of rows side by side: q (T, heads, size), k and v with all of each row's keys."""
-    longest = call.past + call.longest
-    left = window - 1 if window else -1
-    varlen = _varlen()
-    if varlen is not None:
-        out: torch.Tensor = varlen(
-            q, k, v, call.bounds, call.key_bounds, call.longest, longest,
-            scale=scale, window_size=(left, 0), enable_gqa=q.shape[1] != k.shape[1],
-        )  # fmt: skip
-        return out
-    windows = {"window_size_left": left, "window_size_right": 0} if window else {}
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tensor, key_bounds: torch.Tensor,
+    longest: int, longest_keys: int, scale: float, window: int, used: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """Causal attention of rows side by side: q (T, heads, size), k and v with all slots of each row.
+
+    The public function over this operator (``torch.nn.attention.varlen``) does not take ``used``, the number of a
+    row's slots that count, before torch 2.13.
+    """
+    windows = {"window_size_left": window - 1, "window_size_right": 0} if window else {}
     made = torch.ops.aten._flash_attention_forward(
-        q, k, v, call.bounds, call.key_bounds, call.longest, longest, 0.0, True, False, scale=scale, **windows
+        q, k, v, bounds, key_bounds, longest, longest_keys, 0.0, True, False, scale=scale, seqused_k=used, **windows
     )
-    flashed: torch.Tensor = made[0]
-    return flashed
+    out: torch.Tensor = made[0]
+    return out

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 
 from modelswarms.engines.decoding import Decoded, last_logits, take
-from modelswarms.engines.packed.layout import Layout, Step, prefill_of, shared_prefix
+from modelswarms.engines.packed.layout import Layout, Prefill, Step, prefill_of, shared_prefix
 from modelswarms.engines.packed.memory import ATTENTION, Memory, attend, flash_is_there
 from modelswarms.engines.packed.steps import Picked, Stepper, pick
 from modelswarms.errors import EngineError
@@ -49,7 +49,7 @@ class Packed:
         AttentionInterface.register(ATTENTION, attend)
         self.model, self.slots, self.chunk = model, slots, chunk
         cuda = model.device.type == "cuda"
-        self._memory = Memory(slots + 1 if cuda else 0, _stepping(model))
+        self._memory = Memory(slots + 1 if cuda else 0, _ragged(model))
         self._stepper = Stepper(self._step_logits, graphs and self._memory.ragged)
         self._configs = list({id(m.config): m.config for m in model.modules() if hasattr(m, "config")}.values())
         self._ahead = cuda  # while the host reads one step, the device runs the next
@@ -142,36 +142,37 @@ class Packed:
         if past * (len(rows) - 1) < self.chunk // 16:
             past = 0  # another call costs more
         if past:
-            self._forward([rows[0][:past]], [1], layout, 0, 0)
+            self._forward(*self._call([rows[0][:past]], [1], layout, 0, 0))
             starts = torch.tensor(layout.starts[1:], device=self.model.device)
             self._memory.spread(layout.starts[0], past, starts)
-        made, first = [], 0
+        calls, first = [], 0
         for many in _chunks([len(row) - past for row in rows], self.chunk):
             some = slice(first, first + many)
-            made.append(self._forward([row[past:] for row in rows[some]], counts[some], layout, first, past))
+            calls.append(self._call([row[past:] for row in rows[some]], counts[some], layout, first, past))
             first += many
-        return torch.cat(made)
+        return torch.cat([self._forward(*call) for call in calls])  # nothing is prepared while the device waits
 
-    def _forward(
+    def _call(
         self, rows: Sequence[Sequence[int]], counts: Sequence[int], layout: Layout, first: int, past: int
-    ) -> torch.Tensor:
+    ) -> tuple[Prefill, torch.Tensor, torch.Tensor]:
+        """A forward call over rows, its tokens, and where among them logits are wanted."""
         device = self.model.device
         call = prefill_of(layout, first, [len(row) for row in rows], past, device)
         ids = torch.tensor([[token for row in rows for token in row]]).to(device, non_blocking=True)
         ends = [int(end) for end in torch.tensor([len(row) for row in rows]).cumsum(0)]
         at = [place for end, count in zip(ends, counts, strict=True) for place in range(end - count, end)]
-        self._memory.call = call
+        return call, ids, torch.tensor(at).to(device, non_blocking=True)
+
+    def _forward(self, call: Prefill, ids: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        self._memory.begin(call)
+        places = (call.place_of + call.past)[None]
         out = self.model(
-            input_ids=ids,
-            position_ids=(call.place_of + past)[None],
-            use_cache=False,
-            logits_to_keep=torch.tensor(at).to(device, non_blocking=True),
-            memory=self._memory,
-        )
+            input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=at, memory=self._memory
+        )  # fmt: skip
         return out.logits[0].float()  # type: ignore[no-any-return]
 
     def _step_logits(self, step: Step) -> torch.Tensor:
-        self._memory.call = step
+        self._memory.begin(step)
         out = self.model(
             input_ids=step.ids[:, None], position_ids=step.positions[:, None], use_cache=False, memory=self._memory
         )
@@ -206,17 +207,11 @@ def _chunks(lengths: Sequence[int], most: int) -> Iterator[int]:
         yield count
 
 
-def _stepping(model: Any) -> Any:
-    """The step's attention over rows without padding; None where this device or precision has none."""
-    if model.device.type != "cuda" or model.dtype not in (torch.float16, torch.bfloat16) or not flash_is_there():
-        return None
-    if getattr(model.config.get_text_config(), "attn_logit_softcapping", None):
-        return None
-    try:
-        from modelswarms.engines.packed.kernel import attend_step
-    except ImportError:  # torch for Windows brings no Triton
-        return None
-    return attend_step
+def _ragged(model: Any) -> bool:
+    """Whether attention over rows without padding is there for this device, precision and family."""
+    capped = getattr(model.config.get_text_config(), "attn_logit_softcapping", None)
+    halves = model.device.type == "cuda" and model.dtype in (torch.float16, torch.bfloat16)
+    return halves and not capped and flash_is_there()
 
 
 def packed_or_none(model: Any, slots: int, chunk: int, graphs: bool = True) -> Packed | None:
@@ -228,13 +223,14 @@ def packed_or_none(model: Any, slots: int, chunk: int, graphs: bool = True) -> P
     stream = [1 + (7919 * k * k + 104729 * k) % words for k in range(64)]
     rows = [stream[: 20 + k] + stream[40 : 40 + 3 * k] for k in (0, 2, 5)]
     try:
-        packed = Packed(model, slots, chunk, graphs=False)
+        packed = Packed(model, 512, 64, graphs=False)  # so few that the rows take several calls
         layout = Layout.of([len(row) + 1 for row in rows], packed._memory.ragged)
         with torch.inference_mode(), packed._running(layout):
             ours = [packed._prefilled(rows, layout)]
             picked = pick(ours[0].clone())
             step = packed._begin(layout, rows, picked, [len(row) for row in rows])
             ours.append(packed._step_logits(step))
+        packed.free()
         longer = [[*row, int(token)] for row, token in zip(rows, picked.tokens, strict=True)]
         with torch.inference_mode():
             plain = [torch.cat([last_logits(model, [row], 0)[0][:, -1] for row in of]) for of in (rows, longer)]

@@ -83,9 +83,7 @@ class Stepper:
         self._captured: dict[int, tuple[torch.cuda.CUDAGraph, Step, Picked]] = {}
         self._pool: tuple[int, int] | None = None
 
-    def begin(
-        self, layout: Layout, lengths: Sequence[int], first: Picked, scratch: int, limits: Sequence[int]
-    ) -> Step:
+    def begin(self, layout: Layout, lengths: Sequence[int], first: Picked, scratch: int, limits: Sequence[int]) -> Step:
         """The step that runs the rows' first new token.
 
         Args:
