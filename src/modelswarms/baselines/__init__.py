@@ -13,6 +13,7 @@ from modelswarms.baselines.random_search import Freedom, RandomSearch
 from modelswarms.baselines.soups import BestSingle, GreedySoup, UniformSoup
 from modelswarms.baselines.table import (
     METHODS,
+    OUTPUTS,
     SWARM,
     budget_of,
     freedom_of,
@@ -28,6 +29,7 @@ from modelswarms.baselines.task_arithmetic import TaskArithmetic
 
 __all__ = [
     "METHODS",
+    "OUTPUTS",
     "SWARM",
     "Bayesian",
     "BestSingle",

@@ -27,6 +27,7 @@ from modelswarms.types import RunSearcher
 
 __all__ = [
     "METHODS",
+    "OUTPUTS",
     "SWARM",
     "budget_of",
     "freedom_of",
@@ -63,6 +64,9 @@ METHODS: Final[Mapping[str, type[Method]]] = MappingProxyType(
 )
 """The names that ``searcher`` takes beside ``swarm``."""
 
+OUTPUTS: Final[Mapping[str, str]] = MappingProxyType({"prediction_merge": "prediction merge", "cbtm": "cBTM"})
+"""Methods that combine answers, and so have no expert to search for: what reports call them."""
+
 
 def kind_of_searcher(given: Any) -> str:
     """The name in a ``searcher`` key, which is a text or keys with ``kind``."""
@@ -87,6 +91,11 @@ def method_of(given: str | Mapping[str, Any]) -> Method | None:
                 f"searcher.{next(iter(rest))}: not a key of the swarm as a searcher; write it under swarm."
             )
         return None
+    if kind in OUTPUTS:
+        raise ConfigError(
+            f"searcher: {kind} combines answers, and there is no expert at its end; "
+            f"run it beside others: modelswarms compare --methods {kind}."
+        )
     if not isinstance(kind, str) or kind not in METHODS:
         raise ConfigError(f"searcher: unknown searcher {kind!r}; {nearest(str(kind), [SWARM, *METHODS])}")
     return build(METHODS[kind], rest, "searcher.")
@@ -95,7 +104,7 @@ def method_of(given: str | Mapping[str, Any]) -> Method | None:
 def title_of(given: Any, article: str = "") -> str:
     """What reports call a searcher; ``article`` is what stands before the swarm in a sentence."""
     kind = kind_of_searcher(given)
-    return f"{article}{kind}" if kind == SWARM else METHODS[kind].title
+    return f"{article}{kind}" if kind == SWARM else OUTPUTS.get(kind) or METHODS[kind].title
 
 
 def freedom_of(swarm: SwarmConfig) -> Freedom:

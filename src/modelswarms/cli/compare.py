@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,15 @@ from modelswarms.cli.options import Config, Keys, file_and_keys, overrides
 from modelswarms.cli.watched import Terminal
 
 __all__ = ["compare"]
+
+SHOWN: Final = (tuple(range(10)), (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 3, 4, 5, 6, 7), (0, 1, 3, 4, 5), (0, 1, 3))
+"""Columns of the table, by their places among all; the first set that the terminal has room for."""
+
+SHORT: Final = {"minus swarm": "minus\nswarm", "evaluations": "evalu-\nations"}
+"""Headings of two lines."""
+
+LEAST: Final = 6
+"""Of a column's width, for its heading."""
 
 
 def compare(
@@ -40,7 +48,7 @@ def compare(
         YAML file, as for a search; by default the zoo's.
     methods
         all, or names with commas between: swarm, best_single, uniform_soup, greedy_soup,
-        task_arithmetic, random, cmaes, ... docs/comparison.md says what each is.
+        task_arithmetic, random, cmaes, ties, cbtm, ... docs/comparison.md says what each is.
     evaluations
         Dev evaluations of each method; by default what the swarm's keys allow.
     out
@@ -65,11 +73,23 @@ def compare(
 
 
 def _table(found: Mapping[str, Any]) -> Table:
+    """As many columns as there is room for, no figure of them broken; the files have them all."""
     from modelswarms.reports.compared import HEADINGS, cells
 
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "method" else "right", overflow="fold")
-    for row in found["rows"]:
-        table.add_row(*(Text(cell) for cell in cells(row)), style="bold" if row["method"] == "swarm" else "")
+    rows = [cells(row) for row in found["rows"]]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(HEADINGS))]
+    shown = next((s for s in SHOWN if _fits([widths[place] for place in s])), SHOWN[-1])
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for place in shown:
+        left = HEADINGS[place] == "method"
+        table.add_column(
+            SHORT.get(HEADINGS[place], HEADINGS[place]), justify="left" if left else "right", no_wrap=not left
+        )
+    for row, written in zip(found["rows"], rows, strict=True):
+        table.add_row(*(Text(written[place]) for place in shown), style="bold" if row["method"] == "swarm" else "")
     return table
+
+
+def _fits(widths: Sequence[int]) -> bool:
+    """Whether columns as wide as their figures, and two between each, are no wider than the terminal."""
+    return sum(max(width, LEAST) + 2 for width in widths) - 2 <= output.width

@@ -9,7 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelswarms.baselines import METHODS, SWARM, budget_of, freedom_of, make_searcher, merging_of, title_of, within
+from modelswarms.baselines import (
+    METHODS,
+    OUTPUTS,
+    SWARM,
+    budget_of,
+    freedom_of,
+    make_searcher,
+    merging_of,
+    title_of,
+    within,
+)
+from modelswarms.baselines.clusters import check_packages
+from modelswarms.comparison.outputs import COMBINED, about, run_outputs
 from modelswarms.config import SearchConfig, settings_from
 from modelswarms.errors import ConfigError, RunError
 from modelswarms.naming import nearest
@@ -98,24 +110,29 @@ def compare(
             swarm = within(swarm, prepared.space.n, evaluations)
         budget = budget_of(swarm, prepared.space.n) if evaluations is None else evaluations
         work = _Work(prepared, folder, watch, say)
-        for name in wanted:  # what is wrong is found out before the first run
+        if "cbtm" in wanted:
+            check_packages()
+        for name in (name for name in wanted if name not in OUTPUTS):  # what is wrong is found out before the first run
             make_searcher(_searcher(name, budget), swarm, prepared.space.n)
         for name in wanted:
             if name == SWARM:
                 work.do(replace(prepared.config, swarm=swarm, run_dir=None), SWARM)
                 budget = work.evaluations_of(SWARM)
+            elif name in OUTPUTS:
+                work.combine(replace(prepared.config, swarm=swarm), name)
             else:
                 work.do(replace(prepared.config, swarm=swarm, searcher=_searcher(name, budget)), name)
             table = _write(folder, table_of(work.results, work.done, budget, freedom_of(swarm), work.spent()))
     for name in wanted:  # now that the table is whole
-        write_report(folder / name)
+        if name not in OUTPUTS:
+            write_report(folder / name)
     return Comparison(folder, table)
 
 
 def _wanted(methods: str | Sequence[str]) -> list[str]:
     """The methods in the order of their runs: the experts alone, the swarm, then the others."""
     names = [name.strip() for name in methods.split(",")] if isinstance(methods, str) else list(methods)
-    known = [SINGLE, SWARM, *(name for name in METHODS if name != SINGLE)]
+    known = [SINGLE, SWARM, *(name for name in METHODS if name != SINGLE), *OUTPUTS]
     if names == [ALL]:
         return known
     for name in names:
@@ -145,17 +162,34 @@ class _Work:
     def do(self, config: SearchConfig, name: str) -> None:
         """Has a method's run complete in its folder."""
         path, prepared = self._folder / name, replace(self._prepared, config=config)
-        result = self._finished(prepared, path)
-        said = "done before"
+        result = self._finished(path, header_of(prepared))
+        before = result is not None
         if result is None:
-            said = "done"
             self._make_ready()
             self._with_merges = merging_of(config.searcher) is not None
             result = dict(search_started(prepared, path, self._watch, self._shared()).details)
-        self.results[name], self.done[name] = result, RunFolder(path).journal.read()
-        best = result["best"]
-        test = "" if best["test"] is None else f", test {best['test']:.3f}"
-        self._say(f"{title_of(name)}: {said}, {result['evaluations']} evaluations, dev {best['dev']:.3f}{test}")
+        self._note(name, result, before)
+
+    def combine(self, config: SearchConfig, name: str) -> None:
+        """The same for a method that combines answers."""
+        path, prepared = self._folder / name, replace(self._prepared, config=config)
+        result = self._finished(path, about(name, prepared))
+        before = result is not None
+        if result is None:
+            self._make_ready()
+            result = run_outputs(name, prepared, path, self._watch, self._shared(tuple(OUTPUTS)))
+        self._note(name, result, before)
+
+    def _note(self, name: str, result: Record, before: bool) -> None:
+        """Keeps a method's result, and says it."""
+        self.results[name], self.done[name] = result, RunFolder(self._folder / name).journal.read()
+        figures = [
+            f"{split} {result['best'][split]:.3f}" for split in ("dev", "test") if result["best"][split] is not None
+        ]
+        said = ", ".join(
+            [f"{result['evaluations']} evaluations", *(figures or [f"no figures: {result.get('reason')}"])]
+        )
+        self._say(f"{title_of(name)}: {'done before' if before else 'done'}, {said}")
 
     def evaluations_of(self, name: str) -> int:
         """Dev evaluations of a method that is done."""
@@ -183,7 +217,7 @@ class _Work:
             engine.start(space)
             self._with_merges = False
 
-    def _finished(self, prepared: Prepared, path: Path) -> Record | None:
+    def _finished(self, path: Path, header: Record) -> Record | None:
         """The result of a run that is done and is the one that is meant; None where there is still something to do.
 
         Raises:
@@ -195,7 +229,7 @@ class _Work:
             return None
         records = RunFolder(path).journal.read()
         then = current_header(records)
-        now = {**header_of(prepared), "engine": then["engine"], "versions": then["versions"]}
+        now = {**header, "engine": then["engine"], "versions": then["versions"]}
         if check_unchanged(records, now, path) is not None:
             return None
         try:
@@ -204,12 +238,19 @@ class _Work:
             file = path / "result.json"
             raise RunError(f"{file}: cannot be read ({error}); remove it, and it is made anew.") from None
 
-    def _shared(self) -> list[tuple[Path, Record]]:
-        """The experts alone and what was measured on them, from the first method: they are the same for all."""
+    def _shared(self, others: Sequence[str] = ()) -> list[tuple[Path, Record]]:
+        """The experts alone and what was measured on them, from the first method: they are the same for all.
+
+        Args:
+            others: methods whose evaluations of experts are told as well.
+        """
         records = self.done.get(SINGLE, [])
         kept = [r for r in records if r["kind"] == "constants" and r["name"] in ("utility", "opponent")]
-        kept += [r for r in records if r["kind"] == "evaluation"]
-        return [(self._folder / SINGLE, record) for record in kept]
+        found = [(self._folder / SINGLE, record) for record in kept]
+        for name in (SINGLE, *others):
+            evaluated = (r for r in self.done.get(name, []) if r["kind"] == "evaluation" and r["candidate"] != COMBINED)
+            found += [(self._folder / name, record) for record in evaluated]
+        return found
 
 
 def _cost(stages: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

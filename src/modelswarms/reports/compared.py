@@ -48,7 +48,7 @@ def table_of(
     """
     swarm = _tested(results.get(SWARM), journals.get(SWARM, ()))
     rows = [_row(name, results[name], journals[name], swarm, (times or {}).get(name, {})) for name in results]
-    rows.sort(key=lambda row: (row["test"] is None, -(row["test"] or 0.0), -row["dev"]))
+    rows.sort(key=lambda row: (row["test"] is None, -(row["test"] or 0.0), row["dev"] is None, -(row["dev"] or 0.0)))
     any_result = next(iter(results.values()))
     return {
         "rows": rows,
@@ -86,6 +86,7 @@ def _row(
         "tokens": spent.get("tokens"),
         "seconds": spent.get("seconds"),
         "from_swarm": None,
+        "reason": result.get("reason"),
     }
     if name != SWARM and swarm is not None and tested is not None:
         intervals = Intervals.of_run(current_header(records), records)
@@ -131,7 +132,7 @@ def cells(row: Mapping[str, Any]) -> list[str]:
         _interval(row["test_ci"], ".3f"),
         _number(versus["test"], "+.3f"),
         _interval(versus["ci"], "+.3f"),
-        _number(versus["p"]),
+        _p_written(versus["p"]),
         _number(row["dev"]),
         str(row["evaluations"]),
         _number(row["tokens"], ",.0f"),
@@ -153,6 +154,7 @@ def notes(table: Mapping[str, Any]) -> list[str]:
             "Minus swarm: on the same test examples, with the paired bootstrap's interval; p by random signs of the "
             "differences, not adjusted for the number of methods."
         )
+    said += [f"{row['title']}: no figures, as {row['reason']}." for row in table["rows"] if row.get("reason")]
     ahead = [row["title"] for row in table["rows"] if row["from_swarm"] and row["from_swarm"]["test"] > 0]
     if ahead:
         said.append(f"Ahead of the swarm on test: {', '.join(ahead)}.")
@@ -161,6 +163,10 @@ def notes(table: Mapping[str, Any]) -> list[str]:
 
 def _number(value: float | None, form: str = ".3f") -> str:
     return "" if value is None else format(value, form)
+
+
+def _p_written(p: float | None) -> str:
+    return "<0.001" if p is not None and p < 0.001 else _number(p)
 
 
 def _interval(interval: Sequence[float] | None, form: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wrong_inputs.row import Row, three_experts, written
+from wrong_inputs.row import Row, settings, three_experts, written
 
 RUN, JOURNAL = "run/run.yaml", "run/journal.jsonl"
 
@@ -37,6 +37,20 @@ ROWS = [
         "a comparison with an unknown method",
         "methods: unknown method 'cma'; did you mean 'cmaes'?",
         command="compare my.yaml --methods swarm,cma",
+    ),
+    Row(
+        "compare-outputs",
+        "a search led by a method that combines answers",
+        "searcher: cbtm combines answers, and there is no expert at its end; run it beside others: "
+        "modelswarms compare --methods cbtm.",
+        command="search my.yaml --searcher cbtm",
+    ),
+    Row(
+        "compare-merge",
+        "a merge with a share that is none",
+        "searcher.densities: [0.2, 2.0] is not allowed; give numbers above 0, at most 1.",
+        settings(searcher={"kind": "ties", "densities": [0.2, 2.0]}),
+        "search my.yaml",
     ),
     Row(
         "compare-few",
