@@ -94,7 +94,7 @@ def method_of(given: str | Mapping[str, Any]) -> Method | None:
     if kind in OUTPUTS:
         raise ConfigError(
             f"searcher: {kind} combines answers, and there is no expert at its end; "
-            f"run it beside others: modelswarms compare --methods {kind}."
+            f"write modelswarms compare --methods {kind}."
         )
     if not isinstance(kind, str) or kind not in METHODS:
         raise ConfigError(f"searcher: unknown searcher {kind!r}; {nearest(str(kind), [SWARM, *METHODS])}")

@@ -41,8 +41,7 @@ ROWS = [
     Row(
         "compare-outputs",
         "a search led by a method that combines answers",
-        "searcher: cbtm combines answers, and there is no expert at its end; run it beside others: "
-        "modelswarms compare --methods cbtm.",
+        "searcher: cbtm combines answers, and there is no expert at its end; write modelswarms compare --methods cbtm.",
         command="search my.yaml --searcher cbtm",
     ),
     Row(
