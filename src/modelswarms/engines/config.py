@@ -20,6 +20,7 @@ _ONLY: Final = {
     "memory_fraction": ("local", "vllm"),
     "packed": ("local",),
     "adapter": ("local",),
+    "compile": ("local",),
     "max_model_len": ("vllm",),
     "tensor_parallel": ("vllm",),
 }
@@ -40,6 +41,8 @@ class EngineConfig:
         memory_fraction: share of the device's memory that the engine may take; by default the engine's own.
         packed: whether prompts of different lengths are run side by side without padding, where the base allows it.
         adapter: ``merged`` adds the experts to the base's weights, ``unmerged`` runs them beside; ``auto`` chooses.
+        compile: whether the model's layers are compiled, which takes some 15 seconds once; by default on a GPU, for a
+            base of a billion parameters or more.
         max_model_len: tokens of prompt and answer together; by default the base's context.
         tensor_parallel: devices that share one model; by default 1.
         devices: numbers of this machine's GPUs, each with an engine of its own; Ray is started for them here.
@@ -62,6 +65,7 @@ class EngineConfig:
     memory_fraction: float | None = None
     packed: bool = True
     adapter: str = "auto"
+    compile: bool | None = None
     max_model_len: int | None = None
     tensor_parallel: int | None = None
     devices: tuple[int, ...] | None = None
@@ -75,6 +79,7 @@ class EngineConfig:
         self._check("device", bool(DEVICE.fullmatch(str(self.device))), "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
         self._check("dtype", self.dtype in DTYPES, " or ".join(repr(d) for d in DTYPES))
         self._check("packed", isinstance(self.packed, bool), "true or false")
+        self._check("compile", self.compile is None or isinstance(self.compile, bool), "true, false or null")
         self._check("adapter", self.adapter in ADAPTERS, " or ".join(repr(a) for a in ADAPTERS))
         for key in ("threads", "block_tokens", "slots", "max_model_len", "tensor_parallel", "workers"):
             value = getattr(self, key)

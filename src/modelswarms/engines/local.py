@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 
 from modelswarms.engines.config import EngineConfig
-from modelswarms.engines.decoding import greedy
+from modelswarms.engines.decoding import Decoded, greedy
 from modelswarms.engines.likelihood import Likelihoods
 from modelswarms.engines.packed import Packed, packed_or_none
 from modelswarms.engines.room import CHUNK_TOKENS, slots_of
@@ -25,8 +26,17 @@ from modelswarms.types import Array, Loglikelihood, LoglikelihoodRequest, Model,
 
 __all__ = ["LocalEngine", "load_base"]
 
+log = logging.getLogger(__name__)
+
 PAD = 0
 """Any token will do where it is masked; the tokenizer's own may be one that the model has no row for."""
+
+
+LEAST_CHUNK = 64
+"""Tokens of one forward call below which it is not the call that takes the memory."""
+
+LARGE = 10**9
+"""Parameters of a model that takes longer to run than to compile."""
 
 
 class LocalEngine:
@@ -81,7 +91,15 @@ class LocalEngine:
         if self.config.packed:
             slots = slots_of(self._model, self.config.memory_fraction)
             chunk = min(self.block_tokens, CHUNK_TOKENS[self.device.type])
-            self._packed = packed_or_none(self._model, slots, chunk)
+            self._packed = packed_or_none(self._model, slots, chunk, self._compiles)
+
+    @property
+    def _compiles(self) -> bool:
+        """Whether layers are compiled: it takes some 15 seconds, so by default only on a GPU for a large model."""
+        if self.config.compile is not None:
+            return self.config.compile
+        parameters = sum(p.numel() for p in self._model.parameters())
+        return self.device.type == "cuda" and parameters >= LARGE
 
     @contextmanager
     def bind(self, coefficients: Array | None) -> Iterator[Model]:
@@ -142,24 +160,50 @@ class LocalEngine:
     def _generate(self, requests: Sequence[Request]) -> list[Response]:
         rows = self._texts.prompts(requests)
         responses: list[Response | None] = [None] * len(requests)
-        for block in self._blocks(rows, requests):
+        for block in make_plan([len(row) for row in rows], self.block_tokens):
             asked, given = [requests[i] for i in block], [rows[i] for i in block]
-            if self._packed is not None:
-                decoded = self._packed.generate(given, asked, self._tokenizer, self._ends)
-            else:
-                decoded = greedy(self._model, self._tokenizer, given, asked, PAD, self._ends)
-            for i, said in zip(block, decoded, strict=True):
+            for i, said in zip(block, self._decoded(given, asked), strict=True):
                 responses[i] = Response(said.text, len(rows[i]), len(said.tokens), said.margin)
         return [r for r in responses if r is not None]
 
-    def _blocks(self, rows: Sequence[Sequence[int]], requests: Sequence[Request]) -> Iterator[Sequence[int]]:
-        """Which rows are decoded together: as many as there is room for."""
-        for block in make_plan([len(row) for row in rows], self.block_tokens):
-            if self._packed is None:
-                yield block
-            else:
-                needed = [self._packed.needed(len(rows[i]), requests[i].max_new_tokens) for i in block]
-                yield from (block[begin:end] for begin, end in self._packed.fitting(needed))
+    def _decoded(self, rows: Sequence[list[int]], requests: Sequence[Request]) -> list[Decoded]:
+        """Rows decoded together, or as many at a time as there is room for."""
+        packed, decoded = self._packed, list[Decoded]()
+        if packed is None:
+            return greedy(self._model, self._tokenizer, rows, requests, PAD, self._ends)
+        needed = [packed.needed(len(row), request.max_new_tokens) for row, request in zip(rows, requests, strict=True)]
+        while len(decoded) < len(rows):
+            begin = len(decoded)
+            _, end = next(packed.fitting(needed[begin:]))
+            some = slice(begin, begin + end)
+            try:
+                decoded += packed.generate(rows[some], requests[some], self._tokenizer, self._ends)
+            except torch.OutOfMemoryError as error:
+                self._shrink(packed, error)
+        return decoded
+
+    def _shrink(self, packed: Packed, error: Exception) -> None:
+        """Runs less at once from now on. Raises EngineError where there is nothing left to cut."""
+        slots, chunk = packed.slots * 3 // 4, packed.chunk // 2
+        if chunk < LEAST_CHUNK:
+            raise EngineError(
+                f"the device's memory does not hold the base and one prompt ({first_sentence(error)}); use a smaller "
+                "base, engine.quantize, a smaller engine.dtype, or another device."
+            ) from error
+        packed.limit(slots, chunk)
+        torch.cuda.empty_cache()
+        log.warning("out of memory: %d tokens are run at once from now on, and %d are held", chunk, slots)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What is run and held at once, in tokens; values may depend on it in their last digits."""
+        return {} if self._packed is None else {"call_tokens": self._packed.chunk, "held_tokens": self._packed.slots}
+
+    def limit(self, limits: Mapping[str, int]) -> None:
+        """Runs no more at once than an earlier process of the same run did."""
+        if self._packed is not None and limits:
+            packed = self._packed
+            packed.limit(min(packed.slots, limits["held_tokens"]), min(packed.chunk, limits["call_tokens"]))
 
     @torch.inference_mode()
     def _loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:

@@ -34,10 +34,12 @@ class Memory:
     Args:
         slots: how many there are on a GPU, where they stay in their place; elsewhere they grow as they are needed.
         ragged: whether rows have no padding, neither in slots nor in attention.
+        compiled: whether what is put into slots goes through a compiled function: one kernel instead of two slow ones.
     """
 
-    def __init__(self, slots: int, ragged: bool) -> None:
+    def __init__(self, slots: int, ragged: bool, compiled: bool = False) -> None:
         self.slots, self.ragged = slots, ragged
+        self._put = torch.compile(_put, dynamic=True) if compiled else _put
         self.call: Prefill | Step | None = None
         self._spans: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -105,8 +107,7 @@ class Memory:
     ) -> torch.Tensor:  # fmt: skip
         q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
         keys, values = self._held(layer, k, v)
-        keys.index_copy_(0, call.slots, k)
-        values.index_copy_(0, call.slots, v)
+        self._put(keys, values, call.slots, k, v)
         if self.ragged:
             if call.key_slots is not None:
                 k, v = keys[call.key_slots], values[call.key_slots]
@@ -128,8 +129,7 @@ class Memory:
     ) -> torch.Tensor:  # fmt: skip
         keys, values = self._held(layer, key[:, :, 0], value[:, :, 0])
         slots = call.starts + call.positions
-        keys.index_copy_(0, slots, key[:, :, 0])
-        values.index_copy_(0, slots, value[:, :, 0])
+        self._put(keys, values, slots, key[:, :, 0], value[:, :, 0])
         if self.ragged and self._spans is not None:
             queries, starts, used = self._spans
             return _flash(query[:, :, 0], keys, values, queries, starts, 1, LONGEST, scale, window, used)[:, None]
@@ -139,6 +139,11 @@ class Memory:
         if window:
             seen = seen & (there > here - window)
         return _masked(query, k, v, seen[:, None, None], scale, softcap).transpose(1, 2)
+
+
+def _put(keys: torch.Tensor, values: torch.Tensor, slots: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> None:
+    """Writes keys and values, (tokens, heads, size), into slots."""
+    keys[slots], values[slots] = k, v
 
 
 def _grid(held: torch.Tensor, first: int, rows: int, stride: int, reach: int) -> torch.Tensor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import torch
 
 from modelswarms.engines.decoding import Decoded, last_logits, take
+from modelswarms.engines.packed.compiled import Compiled
 from modelswarms.engines.packed.layout import Layout, Prefill, Step, prefill_of, shared_prefix
 from modelswarms.engines.packed.memory import ATTENTION, Memory, attend, flash_is_there
 from modelswarms.engines.packed.steps import Picked, Stepper, pick
@@ -41,15 +42,18 @@ class Packed:
         slots: tokens whose keys and values are held at once, at most.
         chunk: tokens that one forward call takes, unless a single row has more.
         graphs: whether steps may be captured in CUDA graphs.
+        compiled: the model's layers, if they are compiled.
     """
 
-    def __init__(self, model: Any, slots: int, chunk: int, graphs: bool = True) -> None:
+    def __init__(
+        self, model: Any, slots: int, chunk: int, graphs: bool = True, compiled: Compiled | None = None
+    ) -> None:
         from transformers import AttentionInterface
 
-        AttentionInterface.register(ATTENTION, attend)
-        self.model, self.slots, self.chunk = model, slots, chunk
+        AttentionInterface.register(ATTENTION, attend if compiled is None else torch.compiler.disable(attend))
+        self.model, self.slots, self.chunk, self.compiled = model, slots, chunk, compiled
         cuda = model.device.type == "cuda"
-        self._memory = Memory(slots + 1 if cuda else 0, _ragged(model))
+        self._memory = Memory(slots + 1 if cuda else 0, _ragged(model), compiled is not None)
         self._stepper = Stepper(self._step_logits, graphs and self._memory.ragged)
         self._configs = list({id(m.config): m.config for m in model.modules() if hasattr(m, "config")}.values())
         self._ahead = cuda  # while the host reads one step, the device runs the next
@@ -125,6 +129,13 @@ class Packed:
         self._stepper.forget()
         self._memory.free()
 
+    def limit(self, slots: int, chunk: int) -> None:
+        """Uses no more than this from now on."""
+        if (slots, chunk) != (self.slots, self.chunk):
+            self.free()
+            self.slots, self.chunk = slots, chunk
+            self._memory.slots = slots + 1 if self.model.device.type == "cuda" else 0
+
     def _begin(self, layout: Layout, rows: Sequence[Sequence[int]], picked: Picked, limits: Sequence[int]) -> Step:
         return self._stepper.begin(layout, [len(row) for row in rows], picked, self.slots, limits)
 
@@ -188,7 +199,8 @@ class Packed:
         for config in self._configs:
             config._attn_implementation = ATTENTION
         try:
-            yield
+            with nullcontext() if self.compiled is None else self.compiled.on():
+                yield
         finally:
             self._memory.call = None
             for config, name in zip(self._configs, before, strict=True):
@@ -214,34 +226,44 @@ def _ragged(model: Any) -> bool:
     return halves and not capped and flash_is_there()
 
 
-def packed_or_none(model: Any, slots: int, chunk: int, graphs: bool = True) -> Packed | None:
+def packed_or_none(model: Any, slots: int, chunk: int, compiled: bool = False) -> Packed | None:
     """A model run without padding; None, and a line in the log, where that does not give what the plain way gives.
 
-    It is tried with a few tokens: rows of several lengths with a beginning in common, and a step after them.
+    Args:
+        compiled: whether to compile the layers; where that fails, they are run as they are.
     """
+    for layers in (Compiled(model), None) if compiled else (None,):
+        try:
+            off = _tried(Packed(model, 512, 64, graphs=False, compiled=layers))  # so few that it takes several calls
+        except Exception as error:  # whatever a family does otherwise, or a compiler
+            how = "without compiling" if layers else "with padding"
+            log.info("%s is run %s, which is slower: %s", type(model).__name__, how, error)
+            continue
+        if off <= AGREES[model.dtype]:
+            return Packed(model, slots, chunk, compiled=layers)
+        log.info("%s is run with padding, which is slower: without, logits are off by %.2g", type(model).__name__, off)
+    return None
+
+
+@torch.inference_mode()
+def _tried(packed: Packed) -> float:
+    """By how much logits are off, as a share of the largest, for a few tokens: rows of several lengths with a
+    beginning in common, and a step after them."""
+    model = packed.model
     words = max(2, int(model.config.get_text_config().vocab_size) - 1)
     stream = [1 + (7919 * k * k + 104729 * k) % words for k in range(64)]
     rows = [stream[: 20 + k] + stream[40 : 40 + 3 * k] for k in (0, 2, 5)]
-    try:
-        packed = Packed(model, 512, 64, graphs=False)  # so few that the rows take several calls
-        layout = Layout.of([len(row) + 1 for row in rows], packed._memory.ragged)
-        with torch.inference_mode(), packed._running(layout):
-            ours = [packed._prefilled(rows, layout)]
-            picked = pick(ours[0].clone())
-            step = packed._begin(layout, rows, picked, [len(row) for row in rows])
-            ours.append(packed._step_logits(step))
-        packed.free()
-        longer = [[*row, int(token)] for row, token in zip(rows, picked.tokens, strict=True)]
-        with torch.inference_mode():
-            plain = [torch.cat([last_logits(model, [row], 0)[0][:, -1] for row in of]) for of in (rows, longer)]
-    except Exception as error:  # whatever a family does otherwise
-        log.info("%s is run with padding, which is slower: %s", type(model).__name__, error)
-        return None
-    for got, wanted in zip(ours, plain, strict=True):
-        scale = float(wanted.abs().max())
-        off = float((got - wanted).abs().max()) / max(scale, 1e-6)
-        if not off <= AGREES[model.dtype]:
-            log.info("%s is run with padding, which is slower: without, logits are off by %.2g", type(model).__name__,
-                     off)  # fmt: skip
-            return None
-    return Packed(model, slots, chunk, graphs)
+    layout = Layout.of([len(row) + 1 for row in rows], packed._memory.ragged)
+    with packed._running(layout):
+        first = packed._prefilled(rows, layout)
+        picked = pick(first.clone())
+        step = packed._begin(layout, rows, picked, [len(row) for row in rows])
+        second = packed._step_logits(step)
+    packed.free()
+    longer = [[*row, int(token)] for row, token in zip(rows, picked.tokens, strict=True)]
+    off = 0.0
+    for got, of in ((first, rows), (second, longer)):
+        wanted = torch.cat([last_logits(model, [row], 0)[0][:, -1] for row in of])
+        share = (got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-6)
+        off = max(off, float(share)) if share == share else float("inf")
+    return off
