@@ -14,6 +14,7 @@ from modelswarms.datasets import anchored_source
 from modelswarms.engines.config import EngineConfig
 from modelswarms.errors import ConfigError
 from modelswarms.experts.hub import is_path
+from modelswarms.grid import SweepConfig
 from modelswarms.naming import kind_of, nearest
 from modelswarms.settings import arguments, build, key_names, plain
 from modelswarms.swarm import PRESETS, SwarmConfig
@@ -56,6 +57,7 @@ class SearchConfig:
         rescore: values the saved best expert once more, loaded by PEFT, and says what differs.
         seed: of everything that is drawn.
         tracking: where else the figures go: a tracker's name, ``{kind, ...}``, or a list of such.
+        sweep: what ``modelswarms sweep`` tries; without effect on a search.
         run_dir: the folder of the run; by default ``runs/`` and the configuration's name.
     """
 
@@ -72,6 +74,7 @@ class SearchConfig:
     rescore: bool = True
     seed: int = 0
     tracking: str | tuple[Any, ...] | Mapping[str, Any] | None = None
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     run_dir: str | None = None
 
     def __post_init__(self) -> None:
@@ -286,7 +289,7 @@ def _swarm(value: Any) -> SwarmConfig:
 
 def _suggestion(key: str) -> str:
     """The nearest key, or the group that a key given at the top belongs to."""
-    for group, cls in (("swarm", SwarmConfig), ("engine", EngineConfig)):
+    for group, cls in (("swarm", SwarmConfig), ("engine", EngineConfig), ("sweep", SweepConfig)):
         if key in key_names(cls):
             return f"did you mean '{group}.{key}'?"
     return nearest(key, key_names(SearchConfig))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import heapq
 import logging
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
 from modelswarms.engines.base import Engine, lanes_of, utilisation_of
 from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedError
 from modelswarms.experts import ExpertSpace
-from modelswarms.flight import Flight, Scored, Work, score_alone, turn_of
+from modelswarms.flight import Busy, Flight, Found, Others, Scored, Work, score_alone, turn_of
 from modelswarms.opposing import alone, opposing_answers
+from modelswarms.records import evaluation_in, failed, identity_of, unsettled_in, weights_in
 from modelswarms.runs import RunFolder
 from modelswarms.scheduling import Job, Outcome, Scheduler
 from modelswarms.scoring import (
@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 2
 """How often an evaluation is tried before it is marked failed."""
 
+_LOOK_AGAIN = 0.05
+"""Seconds between two looks at what other runs are evaluating, where there is nothing else to do."""
+
 Record = dict[str, Any]
 Blocks = tuple[tuple[int, ...], ...]
 
@@ -60,6 +63,7 @@ class Evaluator:
         times: where seconds and tokens are added up.
         keep: whether an evaluation's full texts are worth keeping (see architecture: ``responses/``).
         elsewhere: evaluations of other runs of the same experts and data; whoever has their weights is not run again.
+        others: runs that go on beside this one, and what they have evaluated.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class Evaluator:
         times: StageTimes | None = None,
         keep: Callable[[Candidate, float], bool] = lambda candidate, value: candidate.iteration == 0,
         elsewhere: Iterable[Record] = (),
+        others: Others | None = None,
     ) -> None:
+        self._others = others
         self.engine, self.utility, self.data, self.run, self.keep = engine, utility, data, run, keep
         self.times = times or StageTimes()
         self._evaluations: dict[tuple[str, str], Record] = {}
@@ -86,9 +92,9 @@ class Evaluator:
         known = list(known)
         for record in known:
             self._remember(record)
-        self._unsettled = _unsettled(known)
+        self._unsettled = unsettled_in(known)
         for record in elsewhere:
-            self._by_weights.setdefault((record["split"], _weights(record)), record)
+            self._by_weights.setdefault((record["split"], weights_in(record)), record)
 
     def prepare(self, split: Split) -> None:
         """Fixes the batch plan of a split, once for the whole run."""
@@ -180,7 +186,10 @@ class Evaluator:
                     for candidate in more():
                         self._admit(flight, candidate)
                 if not scheduler.busy:
-                    return
+                    if not flight.postponed:
+                        return
+                    time.sleep(_LOOK_AGAIN)
+                    self._take_up(flight)
                 with self.times.measure(stage):
                     self._settle(flight, scheduler.next())
 
@@ -193,9 +202,9 @@ class Evaluator:
         key = (candidate.id, flight.split)
         record = self._evaluations.get(key)
         if record is not None:
-            flight.put(self._places[key], _evaluation(record))
+            flight.put(self._places[key], evaluation_in(record))
         elif self._has_failed(candidate, flight.split) and not retry:
-            flight.put(self._places[key], _failed(candidate, flight.split, self._failures[key][-1]["reason"]))
+            flight.put(self._places[key], failed(candidate, flight.split, self._failures[key][-1]["reason"]))
         else:
             work = Work(candidate, attempt := len(self._failures.get(key, ())) + 1, attempt + ATTEMPTS - 1)
             flight.by_id[candidate.id] = work
@@ -211,9 +220,9 @@ class Evaluator:
         candidate, weights = work.candidate, work.candidate.coefficients.tobytes()
         twin = self._by_weights.get((flight.split, weights))
         if twin is not None:
-            record = {**twin, **_identity(candidate), "same_as": twin.get("same_as", twin["candidate"])}
+            record = {**twin, **identity_of(candidate), "same_as": twin.get("same_as", twin["candidate"])}
             self._append(record)
-            flight.put(self._places[candidate.id, flight.split], _evaluation(record))
+            flight.put(self._places[candidate.id, flight.split], evaluation_in(record))
         elif weights in flight.evaluated:
             flight.evaluated[weights].twins.append(work)
         else:  # they have none: the evaluation failed
@@ -227,6 +236,15 @@ class Evaluator:
         if flight.evaluated.get(candidate.coefficients.tobytes()) is not work:
             self._settle_twin(flight, work)
             return
+        if isinstance(error, Busy):
+            flight.postponed.append(work)
+            return
+        self._take_up(flight)
+        if isinstance(error, Found):
+            self._by_weights[split, candidate.coefficients.tobytes()] = error.record
+            self._settle_twin(flight, work)
+            self._let_go(flight, work)
+            return
         if error is None:
             try:
                 record = self._record(candidate, split, self._scores(flight, outcome.answers), work.attempt)
@@ -236,20 +254,33 @@ class Evaluator:
             raise error
         if error is None:
             self._append(record)
-            flight.put(self._places[candidate.id, split], _evaluation(record))
+            flight.put(self._places[candidate.id, split], evaluation_in(record))
         else:  # whatever an engine or a user's utility raises is this evaluation's failure
             reason = str(error) if isinstance(error, ModelswarmsError) else f"{type(error).__name__}: {error}"
             log.warning("evaluation of %s failed (attempt %d): %s", candidate.id, work.attempt, reason)
-            self._append({"kind": "failure", **_identity(candidate), "split": split, "attempt": work.attempt,
+            self._append({"kind": "failure", **identity_of(candidate), "split": split, "attempt": work.attempt,
                           "reason": reason})  # fmt: skip
             if work.attempt < work.last:
                 work.attempt += 1
                 flight.scheduler.add(self._job(flight, candidate), first=True)
                 return
-            flight.put(self._places[candidate.id, split], _failed(candidate, split, reason))
-        del flight.evaluated[candidate.coefficients.tobytes()]
+            flight.put(self._places[candidate.id, split], failed(candidate, split, reason))
+        self._let_go(flight, work)
+
+    def _let_go(self, flight: Flight, work: Work) -> None:
+        """Those of the same weights have their turn, and so have other runs."""
+        weights = work.candidate.coefficients.tobytes()
+        del flight.evaluated[weights]
+        if self._others is not None:
+            self._others.free(flight.split, weights)
         for twin in work.twins:
             self._settle_twin(flight, twin)
+
+    def _take_up(self, flight: Flight) -> None:
+        """Puts what another run was at into the queue once more."""
+        for work in flight.postponed:
+            flight.scheduler.add(self._job(flight, work.candidate))
+        flight.postponed.clear()
 
     def _job(self, flight: Flight, candidate: Candidate) -> Job[Scored]:
         """The candidate's blocks, each to be scored with its weights bound."""
@@ -257,6 +288,8 @@ class Evaluator:
 
         @contextmanager
         def bound() -> Iterator[Callable[[int], Scored]]:
+            if self._others is not None:
+                self._others.take(flight.split, candidate.coefficients.tobytes())
             with self.engine.bind(candidate.coefficients) as model:
                 yield lambda k: score_alone(self.utility, examples, blocks[k], model, flight.turn)
 
@@ -279,7 +312,7 @@ class Evaluator:
             raise EvaluationError(f"utility {self.utility.name}: a part that its value needs has no dev examples.")
         record = {
             "kind": "evaluation",
-            **_identity(candidate),
+            **identity_of(candidate),
             "split": split,
             "value": value,
             "bounds": None,
@@ -315,7 +348,7 @@ class Evaluator:
             self._plans[split] = tuple(tuple(block) for block in record["blocks"])
         elif kind == "evaluation":
             self._evaluations[record["candidate"], split] = record
-            self._by_weights.setdefault((split, _weights(record)), record)
+            self._by_weights.setdefault((split, weights_in(record)), record)
         elif kind == "failure":
             self._failures.setdefault((record["candidate"], split), []).append(record)
         elif kind == "constants" and record["name"] == "utility":
@@ -325,49 +358,3 @@ class Evaluator:
 
     def _examples(self, split: Split) -> tuple[Example, ...]:
         return self.data.dev if split == "dev" else self.data.test
-
-
-def _unsettled(records: Sequence[Record]) -> frozenset[tuple[str, str]]:
-    """Candidates and splits that failed after the last success, where that was in more than one iteration.
-
-    An engine that dies in the middle of an iteration fails the rest of it and all of the next one; nothing
-    was built on that, so a resumed run can go on as if it had not happened.
-    """
-    tail: list[Record] = []
-    for record in records:
-        if record["kind"] == "evaluation":
-            tail = []
-        elif record["kind"] == "failure":
-            tail.append(record)
-    batches = {(record["split"], record["iteration"]) for record in tail}
-    return frozenset((r["candidate"], r["split"]) for r in tail) if len(batches) > 1 else frozenset()
-
-
-def _weights(record: Record) -> bytes:
-    return np.asarray(record["coefficients"], dtype=np.float64).tobytes()
-
-
-def _identity(candidate: Candidate) -> Record:
-    return {
-        "candidate": candidate.id,
-        "particle": candidate.particle,
-        "iteration": candidate.iteration,
-        "coefficients": candidate.coefficients.tolist(),
-    }
-
-
-def _evaluation(record: Record) -> Evaluation:
-    return Evaluation(
-        candidate=record["candidate"],
-        value=record["value"],
-        split=record["split"],
-        scores=tuple(record["scores"]),
-        answers=tuple(record["answers"]),
-        unparsed=record["unparsed"],
-        bounds=record["bounds"],
-        parts=record.get("parts"),
-    )
-
-
-def _failed(candidate: Candidate, split: Split, reason: str) -> Evaluation:
-    return Evaluation(candidate.id, None, split, failure=reason)

@@ -7,12 +7,42 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any, Protocol
 
 from modelswarms.scheduling import Job, Scheduler
 from modelswarms.scoring import CountingModel, GivingWay, score_block
 from modelswarms.types import Candidate, Evaluation, Example, Model, Score, Split, Utility
 
-__all__ = ["Flight", "Scored", "Work", "score_alone", "turn_of"]
+__all__ = ["Busy", "Flight", "Found", "Others", "Scored", "Work", "score_alone", "turn_of"]
+
+
+class Found(Exception):
+    """Another run has evaluated the same weights; ``record`` is its journal's line."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        super().__init__("evaluated by another run")
+        self.record = record
+
+
+class Busy(Exception):
+    """Another run is evaluating the same weights just now: there is time for something else."""
+
+
+class Others(Protocol):
+    """Runs of the same experts, utility, data and engine, which are going on in this process or in others."""
+
+    def take(self, split: Split, weights: bytes) -> None:
+        """Reserves an evaluation for this run, until :meth:`free`; what is reserved may be taken again.
+
+        Raises:
+            Found: it has been made already.
+            Busy: it is reserved by another run.
+        """
+        ...
+
+    def free(self, split: Split, weights: bytes) -> None:
+        """Lets others have it; called when the journal has the evaluation, or it was given up."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,6 +80,7 @@ class Flight:
     evaluated: dict[bytes, Work] = field(default_factory=dict)
     by_id: dict[str, Work] = field(default_factory=dict)
     ready: list[tuple[int, str, Evaluation]] = field(default_factory=list)
+    postponed: list[Work] = field(default_factory=list)
 
     def put(self, place: int, evaluation: Evaluation) -> None:
         heapq.heappush(self.ready, (place, evaluation.candidate, evaluation))

@@ -277,7 +277,7 @@ def versions() -> dict[str, str]:
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without the places of things: their contents are fingerprinted instead."""
-    kept = {k: v for k, v in config.items() if k not in ("base", "experts", "tracking", "run_dir")}
+    kept = {k: v for k, v in config.items() if k not in ("base", "experts", "tracking", "sweep", "run_dir")}
     return {**kept, "utility": _portable_utility(kept["utility"])}
 
 

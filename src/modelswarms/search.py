@@ -16,6 +16,7 @@ from modelswarms.baselines import MethodSearcher, RandomSearch, freedom_of, make
 from modelswarms.config import SearchConfig, load_config, settings_from
 from modelswarms.errors import RunError, SearchFailedError
 from modelswarms.evaluator import Evaluator
+from modelswarms.flight import Others
 from modelswarms.merging import with_its_merges
 from modelswarms.preparation import Prepared, check_unchanged, current_header, header_of, prepare
 from modelswarms.reports.card import model_card
@@ -121,7 +122,13 @@ def resume(
 
 
 def search_started(
-    prepared: Prepared, path: Path, watch: Watcher | None = None, shared: Sequence[tuple[Path, Record]] = ()
+    prepared: Prepared,
+    path: Path,
+    watch: Watcher | None = None,
+    shared: Sequence[tuple[Path, Record]] = (),
+    *,
+    others: Others | None = None,
+    figures_only: bool = False,
 ) -> RunResult:
     """A run on an engine that is started and ready, begun or gone on with: for whoever makes several in a row.
 
@@ -130,6 +137,8 @@ def search_started(
         path: the run's folder.
         shared: what other runs of the same experts, utility and data hold that need not be found out again:
             evaluations and constants, each with the folder of its run.
+        others: runs that go on beside this one, and what they have evaluated.
+        figures_only: neither the test nor anything that is made of the best: the journal and ``result.json`` alone.
 
     Raises:
         RunError: the folder holds another run.
@@ -140,7 +149,8 @@ def search_started(
     with RunFolder.open(path) if begun else RunFolder.create(path, prepared.manifest()) as run:
         records, now = run.journal.read(), header_of(prepared)
         new = check_unchanged(records, now, path) if records else now
-        carried = [record for _, record in shared if record["kind"] == "constants" and not records]
+        known = {(r["name"], r.get("split")) for r in records if r["kind"] == "constants"}
+        carried = [r for _, r in shared if r["kind"] == "constants" and (r["name"], r.get("split")) not in known]
         for folder, record in shared:
             if "responses" in record:
                 run.write_responses(RunFolder(folder).read_responses(record["responses"]))
@@ -149,7 +159,8 @@ def search_started(
             tracked(trackers, run, _told(now), records, watch or Silent()) as watching,
             opened(prepared.utility, run.path),
         ):
-            return _complete(prepared, run, records, [*([new] if new else []), *carried], watching, elsewhere)
+            added = [*([new] if new else []), *carried]
+            return _complete(prepared, run, records, added, watching, elsewhere, others, figures_only)
 
 
 def _told(header: Record) -> Record:
@@ -165,6 +176,8 @@ def _complete(
     new: Sequence[Record],
     watch: Watcher,
     elsewhere: Sequence[Record] = (),
+    others: Others | None = None,
+    figures_only: bool = False,
 ) -> RunResult:
     """From wherever the records end to the result; ``new`` ones are journalled first."""
     config, names = prepared.config, prepared.space.names
@@ -179,7 +192,7 @@ def _complete(
         return candidate.iteration == 0 or before is None or value > before
 
     known = [*records, *(r for r in new if r["name"] in ("utility", "opponent"))]
-    evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, known, times, keep, elsewhere)
+    evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, known, times, keep, elsewhere, others)
     watch.started(prepared.describe(run.path), searcher)  # from here on a fault is one that can be resumed
     try:
         for record in new:
@@ -192,6 +205,8 @@ def _complete(
         best = searcher.best
         if best is None:
             raise SearchFailedError(f"no candidate has a value; see the failures in {run.path / 'journal.jsonl'}.")
+        if figures_only:
+            return _result_of(run, watch, run.journal.read())
         finalists = [best, best_single(evaluator, searcher, len(names))]
         if config.random_search:
             randoms = RandomSearch(len(names), asked, config.seed, freedom=freedom_of(config.swarm))
@@ -206,10 +221,18 @@ def _complete(
     finally:
         evaluator.write_times()
     records = run.journal.read()
-    result = build_result(records)
-    replace_file(run.path / "best" / "README.md", model_card(result, records, prepared.base_name).encode())
-    run.write_json("result.json", result)
+    card = model_card(build_result(records), records, prepared.base_name)
+    replace_file(run.path / "best" / "README.md", card.encode())
+    outcome = _result_of(run, Silent(), records)
     _report(run.path)
+    watch.finished(outcome)
+    return outcome
+
+
+def _result_of(run: RunFolder, watch: Watcher, records: list[Record]) -> RunResult:
+    """Writes ``result.json``."""
+    result = build_result(records)
+    run.write_json("result.json", result)
     outcome = RunResult.of(result, run.path)
     watch.finished(outcome)
     return outcome

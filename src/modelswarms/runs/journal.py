@@ -13,7 +13,7 @@ from typing import Any
 from modelswarms.errors import RunError
 from modelswarms.runs.atomic import sync_folder
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Record", "parsed_line"]
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Journal:
         whole = 0
         *lines, tail = content.split(b"\n")
         for number, line in enumerate(lines, start=1):
-            record = _record(line)
+            record = parsed_line(line)
             if record is None and number == len(lines) and not tail:
                 log.warning("%s: line %d, the last, has a wrong checksum and is left out", self.path, number)
                 break
@@ -107,12 +107,12 @@ def _with_checksum(record: Mapping[str, Any]) -> bytes:
 
 def _line(record: Mapping[str, Any]) -> bytes:
     line = _with_checksum(record)
-    if _record(line) is None:
+    if parsed_line(line) is None:
         raise ValueError("the record would not be read back as it is; give every key as a text, and none named 'crc'.")
     return line + b"\n"
 
 
-def _record(line: bytes) -> Record | None:
+def parsed_line(line: bytes) -> Record | None:
     """The record in a line, None unless the line is what the record is written as, to the byte."""
     try:
         record = json.loads(line.decode("utf-8", "surrogatepass"))
