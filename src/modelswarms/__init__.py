@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from modelswarms.reports import RunResult
     from modelswarms.search import resume, search
     from modelswarms.swarm import Swarm, SwarmConfig
+    from modelswarms.sweeping import Sweep, sweep
     from modelswarms.types import Candidate, Evaluation, Example, Score
 
 _HOMES = {
@@ -58,6 +59,7 @@ _HOMES = {
     "modelswarms.reports": ("RunResult",),
     "modelswarms.search": ("resume", "search"),
     "modelswarms.swarm": ("Swarm", "SwarmConfig"),
+    "modelswarms.sweeping": ("Sweep", "sweep"),
     "modelswarms.types": ("Candidate", "Evaluation", "Example", "Score"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -83,6 +85,7 @@ __all__ = [
     "SearchFailedError",
     "Swarm",
     "SwarmConfig",
+    "Sweep",
     "WrongInputError",
     "__version__",
     "compare",
@@ -90,6 +93,7 @@ __all__ = [
     "export",
     "resume",
     "search",
+    "sweep",
 ]
 
 

@@ -161,22 +161,26 @@ def _setting(key: str, value: Any) -> Setting:
         if plain and value and len({(type(v), v) for v in value}) == len(value):
             return Choices(tuple(value))
     elif isinstance(value, Mapping) and {"low", "high"} <= value.keys() <= {"low", "high", "step", "log"}:
-        low, high, step, log = (value.get(name) for name in ("low", "high", "step", "log"))
-        numbers = [n for n in (low, high, step) if n is not None]
-        if (
-            all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-            and len(numbers) == 2 + (step is not None)
-            and low < high
-            and (step is None or 0 < step <= high - low)
-            and log in (None, True, False)
-            and not (log and (step is not None or low <= 0))
-        ):
-            return Range(low, high, step, bool(log))
+        found = Range(value["low"], value["high"], value.get("step"), value.get("log") or False)
+        if _is_range(found):
+            return found
     raise ConfigError(
         f"sweep.space: {key}: {_shown(value)} is not allowed; give different values [a, b, ...], or "
         "{low: a, high: b} with step, or with log: true above 0."
     )
 
 
+def _is_range(found: Range) -> bool:
+    numbers = [found.low, found.high, *([] if found.step is None else [found.step])]
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers) or not found.low < found.high:
+        return False
+    if found.log:
+        return found.log is True and found.step is None and found.low > 0
+    return found.step is None or 0 < found.step <= found.high - found.low
+
+
 def _shown(value: Any) -> str:
-    return repr(dict(value) if isinstance(value, Mapping) else value)
+    if not isinstance(value, Mapping):
+        return repr(value)
+    order = ("low", "high", "step", "log")  # that of the file is lost where a configuration was written anew
+    return repr({key: value[key] for key in sorted(value, key=lambda k: (order.index(k) if k in order else 9, str(k)))})

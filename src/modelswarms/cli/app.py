@@ -24,6 +24,7 @@ from modelswarms.cli import (
     resume,
     search,
     status,
+    sweep,
     utilities,
     zoo,
 )
@@ -50,6 +51,7 @@ app.command(demo.demo)
 app.command(search.search)
 app.command(resume.resume)
 app.command(compare.compare)
+app.command(sweep.sweep)
 app.command(experts.app)
 app.command(report.report)
 app.command(evaluate.evaluate)

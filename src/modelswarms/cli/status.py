@@ -11,6 +11,7 @@ from modelswarms.cli.console import output
 
 if TYPE_CHECKING:
     from modelswarms.commands.status import Status
+    from modelswarms.sweeping import SweepStatus
 
 __all__ = ["status"]
 
@@ -26,18 +27,36 @@ def status(run: Path, *, json_: bool = False) -> None:
     Parameters
     ----------
     run
-        Folder of the run; it is only read.
+        Folder of the run, or of a sweep; it is only read.
     json_
         For a program to read.
     """
     from modelswarms.commands.status import status as read
+    from modelswarms.sweeping import is_sweep, sweep_status
 
+    if is_sweep(run):
+        swept = sweep_status(run)
+        if json_:
+            output.print_json(json.dumps({**asdict(swept), "sweep": str(swept.sweep)}))
+            return
+        for line in _sweep_lines(swept):
+            output.print(line, markup=False, highlight=False, soft_wrap=True)
+        return
     found = read(run)
     if json_:
         output.print_json(json.dumps({**asdict(found), "run": str(found.run)}))
         return
     for line in _lines(found):
         output.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _sweep_lines(found: SweepStatus) -> list[str]:
+    counts = ", ".join(f"{count} {state}" for state, count in found.trials.items() if count)
+    lines = [f"{found.sweep}: {found.state}, {counts or 'nothing begun'}, of at most {found.expected} trials"]
+    if found.best:
+        said = ", ".join(f"{name} {value}" for name, value in found.best["settings"].items())
+        lines.append(f"best: trial {found.best['trial']}, dev {found.best['dev']:.3f} ({said})")
+    return [*lines, f"next: {found.next}"]
 
 
 def _lines(found: Status) -> list[str]:

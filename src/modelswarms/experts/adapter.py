@@ -58,7 +58,7 @@ class Adapter:
         """What B·A is multiplied by."""
         return self.alpha / (math.sqrt(self.rank) if self.use_rslora else self.rank)
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Shape of the matrix that is changed, by module."""
         return {module: (b.shape[0], a.shape[1]) for module, (a, b) in self.tensors.items()}

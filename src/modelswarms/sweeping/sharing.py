@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from modelswarms.flight import Busy, Found
 from modelswarms.records import weights_in
 from modelswarms.runs import RunFolder
 from modelswarms.runs.journal import Record, parsed_line
+from modelswarms.sweeping.locks import held
 from modelswarms.types import Split
 
 __all__ = ["SharedEvaluations"]
@@ -47,7 +47,6 @@ class SharedEvaluations:
         self._turn = Lock()
 
     def __enter__(self) -> Self:
-        self._locks.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -77,17 +76,9 @@ class SharedEvaluations:
         if number in self._held:
             self._held[number][1].add(key)
             return True
-        try:
-            descriptor = os.open(self._locks / f"{number:04d}", os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                return False
-        except OSError as error:
-            raise RunError(
-                f"{self._locks}: cannot be locked ({error.strerror}); keep sweeps on a file system that has locks."
-            ) from error
+        descriptor = held(self._locks / f"{number:04d}")
+        if descriptor is None:
+            return False
         self._held[number] = (descriptor, {key})
         return True
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,8 +17,9 @@ import numpy as np
 
 from modelswarms.errors import MissingExtraError
 from modelswarms.grid import Range, Setting, SweepConfig, space_of
+from modelswarms.sweeping.locks import held, locked
 
-__all__ = ["Study", "Trial", "locked", "needs_optuna"]
+__all__ = ["Study", "Trial", "needs_optuna"]
 
 NAME: Final = "sweep"
 STARTUP: Final = 5
@@ -71,7 +72,9 @@ class Study:
         self._locks = folder / "locks"
         self._locks.mkdir(parents=True, exist_ok=True)
         path = folder / "study.jsonl"
-        storage = optuna.storages.JournalStorage(JournalFileBackend(str(path), _lock(path, self._locks / "study")))
+        storage = optuna.storages.JournalStorage(
+            JournalFileBackend(str(path), _SystemLock(path, self._locks / "study"))
+        )
         with locked(self._locks / "begin"), _quiet():
             self._study = optuna.create_study(
                 storage=storage, study_name=NAME, direction="maximize", load_if_exists=True
@@ -87,7 +90,7 @@ class Study:
         """Trials that are running and have nobody who runs them."""
         found = []
         for trial in self.trials:
-            if trial.state == "running" and (lock := _held(self._claim_of(trial.number))) is not None:
+            if trial.state == "running" and (lock := held(self._claim_of(trial.number))) is not None:
                 os.close(lock)
                 found.append(trial.number)
         return found
@@ -159,7 +162,7 @@ class Study:
         """A trial that is this process' own now, with its lock."""
         trials = self.trials
         for trial in trials:
-            if trial.state != "running" or (lock := _held(self._claim_of(trial.number))) is None:
+            if trial.state != "running" or (lock := held(self._claim_of(trial.number))) is None:
                 continue
             if self.trials[trial.number].state == "running":
                 return trial, lock
@@ -169,7 +172,7 @@ class Study:
         drawn = self._drawn(len(trials))
         if drawn is None:
             return None
-        lock = _held(self._claim_of(len(trials)))
+        lock = held(self._claim_of(len(trials)))
         if lock is None:
             raise RuntimeError("a new trial has an owner")
         self._study.add_trial(drawn)
@@ -185,7 +188,8 @@ class Study:
         space = space_of(self._config.space)
         if self._config.sampler == "grid" and number >= np.prod([len(s.values) for s in space.values()]):
             return None
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        grid = self._config.sampler == "grid"  # which has one order, and a trial's number is its place in it
+        seed = int(np.random.SeedSequence([self._seed, 0 if grid else number]).generate_state(1)[0])
         with _quiet():
             study = optuna.create_study(
                 storage=optuna.storages.InMemoryStorage(),
@@ -211,50 +215,24 @@ def needs_optuna() -> None:
         )
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Waits until no other process is inside, and is inside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _held(path: Path) -> int | None:
-    """The descriptor of a lock that is now this process'; None where another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _lock(path: Path, lock: Path) -> Any:
+class _SystemLock:
     """For Optuna's journal: the system frees it with the process; and the file then ends with a whole line."""
-    from optuna.storages.journal import BaseJournalFileLock
 
-    class SystemLock(BaseJournalFileLock):
-        def __init__(self) -> None:
-            self._descriptors: list[int] = []
+    def __init__(self, path: Path, lock: Path) -> None:
+        self._path, self._lock = path, lock
+        self._descriptors: list[int] = []
 
-        def acquire(self) -> bool:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            self._descriptors.append(descriptor)
-            content = path.read_bytes()
-            if content and not content.endswith(b"\n"):
-                os.truncate(path, content.rfind(b"\n") + 1)
-            return True
+    def acquire(self) -> bool:
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self._descriptors.append(descriptor)
+        content = self._path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            os.truncate(self._path, content.rfind(b"\n") + 1)
+        return True
 
-        def release(self) -> None:
-            os.close(self._descriptors.pop())
-
-    return SystemLock()
+    def release(self) -> None:
+        os.close(self._descriptors.pop())
 
 
 @contextmanager
@@ -305,8 +283,3 @@ def _trial(frozen: Any) -> Trial:
         frozen.user_attrs.get("reason"),
         last,
     )
-
-
-def tried(trials: Sequence[Trial]) -> list[Trial]:
-    """Those that have a value."""
-    return [t for t in trials if t.state in ("complete", "pruned") and t.value is not None]

@@ -13,6 +13,7 @@ from wrong_inputs import (
     places,
     runs,
     scorers,
+    sweeps,
     utilities,
     verbs,
     vllm,
@@ -36,5 +37,6 @@ GROUPS: dict[str, list[Row]] = {
     "Devices": devices.ROWS,
     "The engine vllm": vllm.ROWS,
     "The command line": command_line.ROWS,
+    "Sweeps": sweeps.ROWS,
     "Other commands": verbs.ROWS,
 }
