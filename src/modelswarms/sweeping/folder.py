@@ -49,7 +49,7 @@ class SweepFolder:
     @property
     def begun(self) -> bool:
         """Whether there is a sweep."""
-        return (self.path / MANIFEST).exists()
+        return os.path.exists(self.path / MANIFEST)  # false also where it may not be looked for
 
     def run_of(self, number: int) -> Path:
         """The run of a trial."""

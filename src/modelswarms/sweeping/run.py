@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher
+from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher, merging_of
 from modelswarms.config import (
     SearchConfig,
     anchored,
@@ -219,3 +219,8 @@ def _check_space(prepared: Prepared) -> None:
                 make_searcher(tried.searcher, tried.swarm, prepared.space.n, tried.seed)
             except ConfigError as error:
                 raise ConfigError(f"sweep.space: {key}: {error}") from None
+            if merging_of(tried.searcher) is not None:
+                raise ConfigError(
+                    f"sweep: searcher {kind_of_searcher(tried.searcher)} makes weights of its own, which trials that "
+                    "share their evaluations cannot; give another searcher."
+                )

@@ -87,6 +87,14 @@ ROWS = [
         command="sweep my.yaml --swarm default",
     ),
     Row(
+        "sweep-merges",
+        "a searcher that merges, to sweep",
+        "sweep: searcher ties makes weights of its own, which trials that share their evaluations cannot; give another "
+        "searcher.",
+        settings(searcher="ties", sweep={"space": {"seed": [0, 1]}}),
+        "sweep my.yaml",
+    ),
+    Row(
         "sweep-no-space",
         "a file of what is to be tried that is not there",
         "space.yaml: no such configuration file; check the path.",
