@@ -6,13 +6,13 @@ import copy
 import logging
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms import zoo
-from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher, merging_of, variants_of
+from modelswarms.baselines import SWARM, kind_of_searcher, make_searcher, merging_of, settled, variants_of
 from modelswarms.config import SearchConfig, to_mapping
 from modelswarms.datasets import DataSet
 from modelswarms.engines import make_engine
@@ -101,6 +101,7 @@ def prepare(config: SearchConfig, engine: Engine | None = None) -> Prepared:
     Raises:
         WrongInputError: one of them cannot be used.
     """
+    config = replace(config, searcher=settled(config.searcher))
     (base, base_name), found = base_of(config), experts_of(config)
     utility, data = load_utility(config.utility, Path.cwd())
     _check_prompts(utility, data)

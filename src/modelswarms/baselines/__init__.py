@@ -14,6 +14,7 @@ from modelswarms.baselines.soups import BestSingle, GreedySoup, UniformSoup
 from modelswarms.baselines.table import (
     METHODS,
     OUTPUTS,
+    RECIPE,
     SWARM,
     budget_of,
     freedom_of,
@@ -21,6 +22,7 @@ from modelswarms.baselines.table import (
     make_searcher,
     merging_of,
     method_of,
+    settled,
     title_of,
     variants_of,
     within,
@@ -30,6 +32,7 @@ from modelswarms.baselines.task_arithmetic import TaskArithmetic
 __all__ = [
     "METHODS",
     "OUTPUTS",
+    "RECIPE",
     "SWARM",
     "Bayesian",
     "BestSingle",
@@ -60,6 +63,7 @@ __all__ = [
     "make_searcher",
     "merging_of",
     "method_of",
+    "settled",
     "title_of",
     "variants_of",
     "within",

@@ -12,7 +12,7 @@ from modelswarms.baselines.bayesian import Bayesian
 from modelswarms.baselines.cma_es import CmaEs
 from modelswarms.baselines.coordinates import CoordinateSearch
 from modelswarms.baselines.lorahub import LoraHub
-from modelswarms.baselines.merges import DareLinear, DareTies, Merging, ModelStock, Slerp, Ties, Variant
+from modelswarms.baselines.merges import DareLinear, DareTies, Merging, ModelStock, RecipeMerge, Slerp, Ties, Variant
 from modelswarms.baselines.pack import PackOfLlms
 from modelswarms.baselines.pso_merging import PsoMerging
 from modelswarms.baselines.random_mixtures import RandomMixtures
@@ -28,6 +28,7 @@ from modelswarms.types import RunSearcher
 __all__ = [
     "METHODS",
     "OUTPUTS",
+    "RECIPE",
     "SWARM",
     "budget_of",
     "freedom_of",
@@ -35,6 +36,7 @@ __all__ = [
     "make_searcher",
     "merging_of",
     "method_of",
+    "settled",
     "variants_of",
     "title_of",
     "within",
@@ -60,9 +62,13 @@ METHODS: Final[Mapping[str, type[Method]]] = MappingProxyType(
         "dare_ties": DareTies,
         "dare_linear": DareLinear,
         "model_stock": ModelStock,
+        "recipe": RecipeMerge,
     }
 )
 """The names that ``searcher`` takes beside ``swarm``."""
+
+RECIPE: Final = "recipe"
+"""The searcher that has to be given a file; in a comparison, its name and the file's."""
 
 OUTPUTS: Final[Mapping[str, str]] = MappingProxyType({"prediction_merge": "prediction merge", "cbtm": "cBTM"})
 """Methods that combine answers, and so have no expert to search for: what reports call them."""
@@ -101,9 +107,19 @@ def method_of(given: str | Mapping[str, Any]) -> Method | None:
     return build(METHODS[kind], rest, "searcher.")
 
 
+def settled(given: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """A ``searcher`` key with what its files hold in the place of their names."""
+    method = method_of(given)
+    return (
+        {**given, "recipe": method.content} if isinstance(method, RecipeMerge) and isinstance(given, Mapping) else given
+    )
+
+
 def title_of(given: Any, article: str = "") -> str:
     """What reports call a searcher; ``article`` is what stands before the swarm in a sentence."""
     kind = kind_of_searcher(given)
+    if kind.startswith(f"{RECIPE}-"):
+        return f"recipe {kind.removeprefix(f'{RECIPE}-')}"
     return f"{article}{kind}" if kind == SWARM else OUTPUTS.get(kind) or METHODS[kind].title
 
 

@@ -27,7 +27,12 @@ LEAST: Final = 6
 
 
 def compare(
-    config: Config = None, *keys: Keys, methods: str = "all", evaluations: int | None = None, out: Path | None = None
+    config: Config = None,
+    *keys: Keys,
+    methods: str = "all",
+    evaluations: int | None = None,
+    recipe: tuple[Path, ...] = (),
+    out: Path | None = None,
 ) -> None:
     """Run every method on the same experts, utility, examples and engine, with as many evaluations.
 
@@ -41,6 +46,7 @@ def compare(
       modelswarms compare my.yaml --methods swarm,cmaes,greedy_soup --evaluations 200
       modelswarms compare my.yaml --out runs/all --seed 1 --engine.device cuda
       modelswarms compare --evaluations 40 --methods swarm,random
+      modelswarms compare my.yaml --methods swarm,ties --recipe my-merge.yml
 
     Parameters
     ----------
@@ -51,6 +57,8 @@ def compare(
         task_arithmetic, random, cmaes, ties, cbtm, ... docs/comparison.md says what each is.
     evaluations
         Dev evaluations of each method; by default what the swarm's keys allow.
+    recipe
+        A mergekit configuration over these experts, as one more method; may be given several times.
     out
         Folder for the table and a run of each method; by default runs/compare-NAME.
     """
@@ -62,13 +70,26 @@ def compare(
     settings = load_config(file, overrides(tokens))
     again = ["modelswarms", "compare", *([str(file)] if file else []), *tokens, "--methods", methods]
     again += ["--out", str(folder), *([] if evaluations is None else ["--evaluations", str(evaluations)])]
+    again += [part for file in recipe for part in ("--recipe", str(file))]
     with Terminal(go_on=shlex.join(again)) as terminal:
-        found = compare_all(settings, methods, out=folder, evaluations=evaluations, watch=terminal, say=terminal.say)
+        found = compare_all(
+            settings,
+            methods,
+            out=folder,
+            evaluations=evaluations,
+            recipes=recipe,
+            watch=terminal,
+            say=terminal.say,
+        )
     RUN_IN_PROGRESS.clear()
-    output.print(_table(found.table))
+    _show(found.table, folder)
+
+
+def _show(found: Mapping[str, Any], folder: Path) -> None:
     from modelswarms.reports.compared import notes
 
-    for line in (*notes(found.table), f"The table: {folder / 'comparison.md'}, {folder / 'comparison.json'}."):
+    output.print(_table(found))
+    for line in (*notes(found), f"The table: {folder / 'comparison.md'}, {folder / 'comparison.json'}."):
         output.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

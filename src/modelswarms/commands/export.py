@@ -22,7 +22,7 @@ from modelswarms.reports.card import model_card
 from modelswarms.reports.result import build_result
 from modelswarms.runs import RunFolder
 
-__all__ = ["DTYPES", "Exported", "Precision", "export"]
+__all__ = ["DTYPES", "Exported", "Precision", "experts_unchanged", "export"]
 
 log = logging.getLogger(__name__)
 
@@ -105,14 +105,20 @@ def _is_over(folder: RunFolder, result: Record) -> bool:
 
 def _composed(path: Path, config: SearchConfig, records: Sequence[Record], result: Record) -> Adapter:
     """The best so far, from the experts, which must be those of the run."""
-    space = ExpertSpace.load(experts_of(config), combine=config.combine)
+    space = experts_unchanged(path, config, records)
+    values = np.array([result["experts"].get(name, math.nan) for name in space.names])
+    space, _ = merged_space(space, config, values)
+    return space.compose(list(result["best"]["coefficients"].values()))
+
+
+def experts_unchanged(path: Path, config: SearchConfig, records: Sequence[Record]) -> ExpertSpace:
+    """The experts of a run. Raises RunError where one changed since."""
+    space = ExpertSpace.load(experts_of(config), base=base_of(config)[0], combine=config.combine)
     then, now = current_header(records)["fingerprints"]["experts"], space.fingerprint()["experts"]
     for name in dict.fromkeys((*then, *now)):
         if then.get(name) != now.get(name):
             raise RunError(f"{path}: expert {name} changed since the run began; restore it, or start a new run.")
-    values = np.array([result["experts"].get(name, math.nan) for name in space.names])
-    space, _ = merged_space(space, config, values)
-    return space.compose(list(result["best"]["coefficients"].values()))
+    return space
 
 
 def _save_merged(adapter: Adapter, base: Path, out: Path, dtype: Precision | None) -> None:

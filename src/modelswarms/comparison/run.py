@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelswarms.baselines import (
     METHODS,
     OUTPUTS,
+    RECIPE,
     SWARM,
     budget_of,
     freedom_of,
@@ -21,6 +22,7 @@ from modelswarms.baselines import (
     within,
 )
 from modelswarms.baselines.clusters import check_packages
+from modelswarms.baselines.merges.recipe_file import read_recipe
 from modelswarms.comparison.outputs import COMBINED, about, run_outputs
 from modelswarms.config import SearchConfig, settings_from
 from modelswarms.errors import ConfigError, RunError
@@ -73,6 +75,7 @@ def compare(
     *,
     out: str | Path = "runs/compare",
     evaluations: int | None = None,
+    recipes: Sequence[str | Path] = (),
     watch: Watcher | None = None,
     say: Callable[[str], None] = lambda line: None,
     engine: Engine | None = None,
@@ -89,6 +92,7 @@ def compare(
         methods: names that ``searcher`` may have, or ``all``.
         out: the folder.
         evaluations: dev evaluations of each method at most; by default what the swarm's keys allow.
+        recipes: files of mergekit over these experts, each one more method.
         watch: is told of every step of every run.
         say: is told in a line what is done and what was done before.
         engine: an engine of your own.
@@ -102,7 +106,8 @@ def compare(
         >>> found = compare("my.yaml", ["swarm", "cmaes"], evaluations=200)  # doctest: +SKIP
         >>> print(found.markdown)  # doctest: +SKIP
     """
-    wanted, folder = _wanted(methods), Path(out)
+    given = _recipes(recipes)
+    wanted, folder = [*_wanted(methods), *given], Path(out)
     prepared = prepare(_common(settings_from(config, keys)), engine)
     with closing(prepared.engine):
         swarm = prepared.config.swarm
@@ -113,7 +118,9 @@ def compare(
         if "cbtm" in wanted:
             check_packages()
         for name in (name for name in wanted if name not in OUTPUTS):  # what is wrong is found out before the first run
-            make_searcher(_searcher(name, budget), swarm, prepared.space.n)
+            make_searcher(_searcher(name, budget, given), swarm, prepared.space.n)
+            if (merging := merging_of(_searcher(name, budget, given))) is not None:
+                merging.check_experts(prepared.space)
         for name in wanted:
             if name == SWARM:
                 work.do(replace(prepared.config, swarm=swarm, run_dir=None), SWARM)
@@ -121,7 +128,7 @@ def compare(
             elif name in OUTPUTS:
                 work.combine(replace(prepared.config, swarm=swarm), name)
             else:
-                work.do(replace(prepared.config, swarm=swarm, searcher=_searcher(name, budget)), name)
+                work.do(replace(prepared.config, swarm=swarm, searcher=_searcher(name, budget, given)), name)
             table = _write(folder, table_of(work.results, work.done, budget, freedom_of(swarm), work.spent()))
     for name in wanted:  # now that the table is whole
         if name not in OUTPUTS:
@@ -132,16 +139,31 @@ def compare(
 def _wanted(methods: str | Sequence[str]) -> list[str]:
     """The methods in the order of their runs: the experts alone, the swarm, then the others."""
     names = [name.strip() for name in methods.split(",")] if isinstance(methods, str) else list(methods)
-    known = [SINGLE, SWARM, *(name for name in METHODS if name != SINGLE), *OUTPUTS]
+    known = [SINGLE, SWARM, *(name for name in METHODS if name not in (SINGLE, RECIPE)), *OUTPUTS]
     if names == [ALL]:
         return known
     for name in names:
+        if name == RECIPE:
+            raise ConfigError("methods: recipe needs a file; give it as --recipe FILE instead.")
         if name not in known:
             raise ConfigError(f"methods: unknown method {name!r}; {nearest(name, [ALL, *known])}")
     return [name for name in known if name in names or name == SINGLE]
 
 
-def _searcher(name: str, evaluations: int) -> str | dict[str, Any]:
+def _recipes(files: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
+    """What each file holds, by the method's name. Raises ConfigError where two have one name."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        name = f"{RECIPE}-{Path(file).stem}"
+        if name in found:
+            raise ConfigError(f"recipe: {file}: another is called {Path(file).stem} too; give a file of another name.")
+        found[name] = read_recipe(file)
+    return found
+
+
+def _searcher(name: str, evaluations: int, recipes: Mapping[str, Any]) -> str | dict[str, Any]:
+    if name in recipes:
+        return {"kind": RECIPE, "recipe": recipes[name], "evaluations": evaluations}
     return SWARM if name == SWARM else {"kind": name, "evaluations": evaluations}
 
 

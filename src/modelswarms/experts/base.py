@@ -6,15 +6,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from modelswarms.errors import ExpertError
 from modelswarms.experts.problems import Problem, first_of_each, refuse
 
 if TYPE_CHECKING:
+    import torch
+
     from modelswarms.experts.adapter import Adapter
 
-__all__ = ["base_fingerprint", "base_shapes", "check_base", "check_fit", "file_digest", "fit_problems"]
+__all__ = ["base_fingerprint", "base_shapes", "base_weight", "check_base", "check_fit", "file_digest", "fit_problems"]
 
 _HEADS: Final = ("lm_head", "embed_out")
 
@@ -74,6 +76,20 @@ def base_shapes(base: Path) -> dict[str, tuple[int, ...]]:
         except (SafetensorError, OSError) as error:
             raise ExpertError(f"base: {path} is damaged ({error}); copy the model again.") from None
     return shapes
+
+
+def base_weight(base: Path, module: str) -> torch.Tensor:
+    """The weights of one of the base's modules, float32. Raises ExpertError where its files do not name it."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in _weight_files(base):
+        try:
+            with safe_open(path, "pt") as file:
+                if f"{module}.weight" in file.keys():  # noqa: SIM118
+                    return cast("torch.Tensor", file.get_tensor(f"{module}.weight").float())
+        except (SafetensorError, OSError) as error:
+            raise ExpertError(f"base: {path} is damaged ({error}); copy the model again.") from None
+    raise ExpertError(f"base: the weights of {module} are not in {base}/*.safetensors; save the model again.")
 
 
 def check_fit(adapters: Iterable[Adapter], base: Path) -> None:

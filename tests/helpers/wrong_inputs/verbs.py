@@ -45,6 +45,47 @@ ROWS = [
         command="search my.yaml --searcher cbtm",
     ),
     Row(
+        "recipe-missing",
+        "a recipe that is not there",
+        "recipe: merge.yml: no such file; check the path.",
+        command="compare my.yaml --recipe merge.yml",
+    ),
+    Row(
+        "recipe-slices",
+        "a recipe that puts layers together",
+        "recipe: slices: layers are not put together anew here; give models: instead, with whole adapters.",
+        written("merge.yml", "merge_method: slerp\nslices: []\n"),
+        "compare my.yaml --recipe merge.yml",
+    ),
+    Row(
+        "recipe-filter",
+        "a recipe with values by layer",
+        "recipe: parameters.t: values that differ by layer or by filter are not supported; give one number.",
+        written("merge.yml", "merge_method: slerp\nbase_model: x\nmodels: []\nparameters: {t: [0, 1]}\n"),
+        "compare my.yaml --recipe merge.yml",
+    ),
+    Row(
+        "recipe-model",
+        "a recipe with a model that is none of the experts",
+        "recipe: models[0].model: 'cook' is none of the experts (…); add it to experts, so that all methods have the "
+        "same.",
+        written("merge.yml", "merge_method: linear\nmodels: [{model: cook, parameters: {weight: 1}}]\n"),
+        "compare my.yaml --recipe merge.yml",
+    ),
+    Row(
+        "recipe-given",
+        "a recipe as a method, without its file",
+        "methods: recipe needs a file; give it as --recipe FILE instead.",
+        command="compare my.yaml --methods recipe",
+    ),
+    Row(
+        "export-mergekit",
+        "full weights and a recipe at once",
+        "--mergekit: writes no weights; give it without --full and --dtype.",
+        command="export run out.yml --mergekit --full",
+        needs_run=True,
+    ),
+    Row(
         "compare-merge",
         "a merge with a share that is none",
         "searcher.densities: [0.2, 2.0] is not allowed; give numbers above 0, at most 1.",

@@ -2,7 +2,19 @@
 
 from modelswarms.baselines.merges.base import Merging, Variant, with_merges
 from modelswarms.baselines.merges.changes import Merged
+from modelswarms.baselines.merges.recipe import RecipeMerge
 from modelswarms.baselines.merges.spherical import ModelStock, Slerp
 from modelswarms.baselines.merges.ties import DareLinear, DareTies, Ties
 
-__all__ = ["DareLinear", "DareTies", "Merged", "Merging", "ModelStock", "Slerp", "Ties", "Variant", "with_merges"]
+__all__ = [
+    "DareLinear",
+    "DareTies",
+    "Merged",
+    "Merging",
+    "ModelStock",
+    "RecipeMerge",
+    "Slerp",
+    "Ties",
+    "Variant",
+    "with_merges",
+]
