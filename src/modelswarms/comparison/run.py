@@ -33,6 +33,7 @@ from modelswarms.reports.html import write_report
 from modelswarms.runs import RunFolder
 from modelswarms.runs.atomic import replace_file
 from modelswarms.search import search_started
+from modelswarms.swarm import SwarmConfig
 from modelswarms.watching import Watcher
 
 if TYPE_CHECKING:
@@ -115,12 +116,7 @@ def compare(
             swarm = within(swarm, prepared.space.n, evaluations)
         budget = budget_of(swarm, prepared.space.n) if evaluations is None else evaluations
         work = _Work(prepared, folder, watch, say)
-        if "cbtm" in wanted:
-            check_packages()
-        for name in (name for name in wanted if name not in OUTPUTS):  # what is wrong is found out before the first run
-            make_searcher(_searcher(name, budget, given), swarm, prepared.space.n)
-            if (merging := merging_of(_searcher(name, budget, given))) is not None:
-                merging.check_experts(prepared.space)
+        _check(wanted, prepared, swarm, lambda name: _searcher(name, budget, given))
         for name in wanted:
             if name == SWARM:
                 work.do(replace(prepared.config, swarm=swarm, run_dir=None), SWARM)
@@ -134,6 +130,20 @@ def compare(
         if name not in OUTPUTS:
             write_report(folder / name)
     return Comparison(folder, table)
+
+
+def _check(
+    wanted: Sequence[str], prepared: Prepared, swarm: SwarmConfig, searcher: Callable[[str], str | dict[str, Any]]
+) -> None:
+    """What is wrong with a method is found out before the first run. Raises WrongInputError."""
+    if "cbtm" in wanted:
+        check_packages()
+    for name in wanted:
+        if name not in OUTPUTS:
+            make_searcher(searcher(name), swarm, prepared.space.n)
+            merging = merging_of(searcher(name))
+            if merging is not None:
+                merging.check_experts(prepared.space)
 
 
 def _wanted(methods: str | Sequence[str]) -> list[str]:
