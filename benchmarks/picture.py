@@ -14,11 +14,11 @@ from pathlib import Path
 
 from modelswarms.errors import RunError
 from modelswarms.reports.charts import fitted, nice_ticks, share_of, text_width, whole_ticks
+from modelswarms.reports.curves import iteration_values
 from modelswarms.reports.evidence import Evidence, gather
 from modelswarms.reports.html import saved_result
 from modelswarms.reports.numbers import Scale, counted, signed
 from modelswarms.reports.sentence import scale_of
-from modelswarms.reports.view import iteration_values
 from modelswarms.runs import RunFolder
 
 WIDTH, HEIGHT, TOP, BOTTOM = 980, 370, 84, 318

@@ -54,6 +54,8 @@ class SearchConfig:
         test: ``best`` values the best and the best single expert on the test split, once; ``none`` leaves it alone.
         random_search: also values as many random mixtures, with the same freedom of their sum.
         ensemble: how many of the best vote together, at the start and at the end; 0: none.
+        racing: an evaluation ends as soon as its value is known not to matter. What is found is the same; a value that
+            does not matter stays unknown.
         rescore: values the saved best expert once more, loaded by PEFT, and says what differs.
         seed: of everything that is drawn.
         tracking: where else the figures go: a tracker's name, ``{kind, ...}``, or a list of such.
@@ -71,6 +73,7 @@ class SearchConfig:
     test: Literal["best", "none"] = "best"
     random_search: bool = False
     ensemble: int = 3
+    racing: bool = True
     rescore: bool = True
     seed: int = 0
     tracking: str | tuple[Any, ...] | Mapping[str, Any] | None = None

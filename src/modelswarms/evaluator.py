@@ -18,18 +18,24 @@ from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedEr
 from modelswarms.experts import ExpertSpace
 from modelswarms.flight import Busy, Flight, Found, Others, Scored, Work, score_alone, turn_of
 from modelswarms.opposing import alone, opposing_answers
-from modelswarms.records import evaluation_in, failed, identity_of, unsettled_in, weights_in
+from modelswarms.racing import Forecast, Race, scores_in_order
+from modelswarms.records import (
+    candidate_in,
+    evaluation_in,
+    failed,
+    identity_of,
+    scores_of,
+    thresholds_of,
+    twin_of,
+    unsettled_in,
+    weights_in,
+)
 from modelswarms.runs import RunFolder
 from modelswarms.scheduling import Job, Outcome, Scheduler
-from modelswarms.scoring import (
-    StageTimes,
-    in_order,
-    parts_of,
-    plan_of,
-    value_of,
-)
+from modelswarms.scoring import StageTimes, parts_of, plan_of, value_of
 from modelswarms.types import Candidate, Evaluation, Example, Score, Split, Utility
 from modelswarms.utilities.abilities import (
+    bounds_from,
     interruptible,
     is_concurrent,
     opponent_of,
@@ -64,6 +70,7 @@ class Evaluator:
         keep: whether an evaluation's full texts are worth keeping (see architecture: ``responses/``).
         elsewhere: evaluations of other runs of the same experts and data; whoever has their weights is not run again.
         others: runs that go on beside this one, and what they have evaluated.
+        racing: whether a dev evaluation ends once its candidate's thresholds are out of reach.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class Evaluator:
         keep: Callable[[Candidate, float], bool] = lambda candidate, value: candidate.iteration == 0,
         elsewhere: Iterable[Record] = (),
         others: Others | None = None,
+        racing: bool = False,
     ) -> None:
         self._others = others
         self.engine, self.utility, self.data, self.run, self.keep = engine, utility, data, run, keep
@@ -89,12 +97,13 @@ class Evaluator:
         self._plans: dict[str, Blocks] = {}
         self._constants: dict[str, float] | None = None
         self._opposing: dict[str, str] = {}
+        self._forecast = Forecast(len(data.dev), utility.range) if racing and utility.range else None
         known = list(known)
         for record in known:
             self._remember(record)
         self._unsettled = unsettled_in(known)
         for record in elsewhere:
-            self._by_weights.setdefault((record["split"], weights_in(record)), record)
+            self._take_as_twin(record)
 
     def prepare(self, split: Split) -> None:
         """Fixes the batch plan of a split, once for the whole run."""
@@ -182,7 +191,9 @@ class Evaluator:
                 self._admit(flight, candidate, retry)
             while True:
                 while flight.ready:
-                    yield heapq.heappop(flight.ready)[-1]
+                    evaluation = heapq.heappop(flight.ready)[-1]
+                    self._learn(evaluation)
+                    yield evaluation
                     for candidate in more():
                         self._admit(flight, candidate)
                 if not scheduler.busy:
@@ -206,28 +217,55 @@ class Evaluator:
         elif self._has_failed(candidate, flight.split) and not retry:
             flight.put(self._places[key], failed(candidate, flight.split, self._failures[key][-1]["reason"]))
         else:
-            work = Work(candidate, attempt := len(self._failures.get(key, ())) + 1, attempt + ATTEMPTS - 1)
+            attempt = len(self._failures.get(key, ())) + 1
+            work = Work(candidate, attempt, attempt + ATTEMPTS - 1, race=self._race(candidate, flight.split))
             flight.by_id[candidate.id] = work
             weights = candidate.coefficients.tobytes()
-            if weights in flight.evaluated or (flight.split, weights) in self._by_weights:
+            if weights in flight.evaluated or self._twin(flight.split, candidate) is not None:
                 flight.scheduler.add(turn_of(work))
             else:
                 flight.evaluated[weights] = work
-                flight.scheduler.add(self._job(flight, candidate))
+                flight.scheduler.add(self._job(flight, work))
 
     def _settle_twin(self, flight: Flight, work: Work) -> None:
         """Gives a candidate the answers that the same weights had; it waits while those are in flight."""
         candidate, weights = work.candidate, work.candidate.coefficients.tobytes()
-        twin = self._by_weights.get((flight.split, weights))
+        twin = self._twin(flight.split, candidate)
         if twin is not None:
-            record = {**twin, **identity_of(candidate), "same_as": twin.get("same_as", twin["candidate"])}
-            self._append(record)
+            self._append(record := twin_of(twin, candidate))
             flight.put(self._places[candidate.id, flight.split], evaluation_in(record))
         elif weights in flight.evaluated:
             flight.evaluated[weights].twins.append(work)
-        else:  # they have none: the evaluation failed
+        else:  # they have none: the evaluation failed, or ended early
             flight.evaluated[weights] = work
-            flight.scheduler.add(self._job(flight, candidate), first=True)
+            flight.scheduler.add(self._job(flight, work), first=True)
+
+    def _twin(self, split: Split, candidate: Candidate) -> Record | None:
+        """The evaluation of the same weights that tells all that is wanted of a candidate."""
+        twin = self._by_weights.get((split, candidate.coefficients.tobytes()))
+        if twin is None or twin["bounds"] is None:
+            return twin
+        passed = candidate.thresholds if self._forecast is not None else None
+        return twin if passed is not None and passed.settle(*twin["bounds"]) else None
+
+    def _take_as_twin(self, record: Record) -> None:
+        """The first evaluation of its weights, or the first that did not end early."""
+        key = (record["split"], weights_in(record))
+        before = self._by_weights.get(key)
+        if before is None or (before["bounds"] is not None and record["bounds"] is None):
+            self._by_weights[key] = record
+
+    def _race(self, candidate: Candidate, split: Split) -> Race | None:
+        """How far a candidate has to be run, by what was told before it was asked for; None for all of it."""
+        if self._forecast is None or candidate.thresholds is None or split != "dev":
+            return None
+        shares = self._forecast.shares(candidate.coefficients)
+        return Race.of(self.utility, self.data.dev, candidate.thresholds, self._plans[split], shares)
+
+    def _learn(self, evaluation: Evaluation) -> None:
+        """What was told says which examples are hard."""
+        if self._forecast is not None and evaluation.split == "dev" and evaluation.failure is None:
+            self._forecast.learn(candidate_in(self._evaluations[evaluation.candidate, "dev"]), evaluation.scores)
 
     def _settle(self, flight: Flight, outcome: Outcome[Scored]) -> None:
         """Journals what became of an attempt; what failed is begun anew, or given up."""
@@ -241,13 +279,13 @@ class Evaluator:
             return
         self._take_up(flight)
         if isinstance(error, Found):
-            self._by_weights[split, candidate.coefficients.tobytes()] = error.record
+            self._take_as_twin(error.record)
             self._settle_twin(flight, work)
             self._let_go(flight, work)
             return
         if error is None:
             try:
-                record = self._record(candidate, split, self._scores(flight, outcome.answers), work.attempt)
+                record = self._record(work, split, self._scores(flight, work, outcome.answers))
             except Exception as another:  # a utility's aggregate may fail as well
                 error = another
         if isinstance(error, SearchFailedError):  # a utility's word that the run cannot go on: a limit is reached
@@ -262,7 +300,7 @@ class Evaluator:
                           "reason": reason})  # fmt: skip
             if work.attempt < work.last:
                 work.attempt += 1
-                flight.scheduler.add(self._job(flight, candidate), first=True)
+                flight.scheduler.add(self._job(flight, work), first=True)
                 return
             flight.put(self._places[candidate.id, split], failed(candidate, split, reason))
         self._let_go(flight, work)
@@ -279,54 +317,52 @@ class Evaluator:
     def _take_up(self, flight: Flight) -> None:
         """Puts what another run was at into the queue once more."""
         for work in flight.postponed:
-            flight.scheduler.add(self._job(flight, work.candidate))
+            flight.scheduler.add(self._job(flight, work))
         flight.postponed.clear()
 
-    def _job(self, flight: Flight, candidate: Candidate) -> Job[Scored]:
+    def _job(self, flight: Flight, work: Work) -> Job[Scored]:
         """The candidate's blocks, each to be scored with its weights bound."""
-        examples, blocks = self._examples(flight.split), self._plans[flight.split]
+        examples, blocks, race = self._examples(flight.split), work.blocks(self._plans[flight.split]), work.race
+        coefficients = work.candidate.coefficients
 
         @contextmanager
         def bound() -> Iterator[Callable[[int], Scored]]:
             if self._others is not None:
-                self._others.take(flight.split, candidate.coefficients.tobytes())
-            with self.engine.bind(candidate.coefficients) as model:
+                self._others.take(flight.split, coefficients.tobytes())
+            with self.engine.bind(coefficients) as model:
                 yield lambda k: score_alone(self.utility, examples, blocks[k], model, flight.turn)
 
-        return Job(candidate.id, len(blocks), bound)
+        def enough(answers: Sequence[Scored]) -> bool:
+            return race is not None and race.enough([block.scores for block in answers])
 
-    def _scores(self, flight: Flight, answers: Sequence[Scored]) -> list[Score]:
-        """Scores of all examples of a split, in the data's order."""
+        return Job(work.candidate.id, len(blocks), bound, enough)
+
+    def _scores(self, flight: Flight, work: Work, answers: Sequence[Scored]) -> list[Score | None]:
+        """Scores of a split's examples, in the data's order; None for those that were not run."""
+        scores = [block.scores for block in answers]
         self.times.add(
             flight.stage,
             prompt_tokens=sum(block.prompt_tokens for block in answers),
             new_tokens=sum(block.new_tokens for block in answers),
-            examples=len(self._examples(flight.split)),
+            examples=sum(map(len, scores)),
         )
-        return in_order(self._plans[flight.split], [block.scores for block in answers])
+        return scores_in_order(work.blocks(self._plans[flight.split]), scores, len(self._examples(flight.split)))
 
-    def _record(self, candidate: Candidate, split: Split, scores: Sequence[Score], attempt: int) -> Record:
-        examples = self._examples(split)
-        value, parts = value_of(self.utility, examples, scores), parts_of(self.utility, examples, scores)
+    def _record(self, work: Work, split: Split, scores: Sequence[Score | None]) -> Record:
+        """The journal's line, with the value, or with its bounds where the evaluation ended early."""
+        candidate, examples = work.candidate, self._examples(split)
+        known = [score for score in scores if score is not None]
+        record = {"kind": "evaluation", **identity_of(candidate), "split": split, "attempt": work.attempt}
+        record |= scores_of(scores) | ({} if work.race is None else thresholds_of(work.race.thresholds))
+        if len(known) < len(scores):
+            bounds = bounds_from(self.utility, examples, record["scores"])
+            return {**record, "value": None, "bounds": bounds and list(bounds)}
+        value, parts = value_of(self.utility, examples, known), parts_of(self.utility, examples, known)
         if value is None and split == "dev":
             raise EvaluationError(f"utility {self.utility.name}: a part that its value needs has no dev examples.")
-        record = {
-            "kind": "evaluation",
-            **identity_of(candidate),
-            "split": split,
-            "value": value,
-            "bounds": None,
-            "scores": [s.value for s in scores],
-            "answers": [s.answer for s in scores],
-            "unparsed": sum(not s.parsed for s in scores),
-            "attempt": attempt,
-            **({} if parts is None else {"parts": parts}),
-        }
-        left_out = [i for i, s in enumerate(scores) if not s.counted]
-        if left_out:
-            record["left_out"] = left_out
+        record |= {"value": value, "bounds": None, **({} if parts is None else {"parts": parts})}
         if split == "test" or value is None or self.keep(candidate, value):
-            texts = [{"id": e.id, "response": s.response} for e, s in zip(examples, scores, strict=True)]
+            texts = [{"id": e.id, "response": s.response} for e, s in zip(examples, known, strict=True)]
             record["responses"] = self.run.write_responses(texts)
         return record
 
@@ -348,7 +384,7 @@ class Evaluator:
             self._plans[split] = tuple(tuple(block) for block in record["blocks"])
         elif kind == "evaluation":
             self._evaluations[record["candidate"], split] = record
-            self._by_weights.setdefault((split, weights_in(record)), record)
+            self._take_as_twin(record)
         elif kind == "failure":
             self._failures.setdefault((record["candidate"], split), []).append(record)
         elif kind == "constants" and record["name"] == "utility":

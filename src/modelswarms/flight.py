@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Protocol
 
+from modelswarms.racing import Blocks, Race
 from modelswarms.scheduling import Job, Scheduler
 from modelswarms.scoring import CountingModel, GivingWay, score_block
 from modelswarms.types import Candidate, Evaluation, Example, Model, Score, Split, Utility
@@ -56,12 +57,17 @@ class Scored:
 
 @dataclass(eq=False)
 class Work:
-    """A candidate in flight, and those of the same weights that wait for it."""
+    """A candidate in flight, its race where it need not be run whole, and those of the same weights that wait."""
 
     candidate: Candidate
     attempt: int
     last: int
     twins: list[Work] = field(default_factory=list)
+    race: Race | None = None
+
+    def blocks(self, plan: Blocks) -> Blocks:
+        """The plan's blocks in the order in which they are run."""
+        return plan if self.race is None else self.race.blocks
 
 
 def turn_of(work: Work) -> Job[Scored]:

@@ -21,7 +21,7 @@ from modelswarms.experts import ExpertSpace, find_base, find_experts
 from modelswarms.naming import kind_of
 from modelswarms.types import Example, Utility
 from modelswarms.utilities import load_utility
-from modelswarms.utilities.abilities import Unbounded, abilities_of, check_opponent, loaded
+from modelswarms.utilities.abilities import Unbounded, abilities_of, check_opponent, loaded, why_not_raced
 from modelswarms.utilities.combining import combination_of
 from modelswarms.utilities.table import PLACES, models_of
 
@@ -46,7 +46,7 @@ Record = dict[str, Any]
 
 MAY_CHANGE = frozenset({
     "swarm.max_iterations", "swarm.patience", "utility.remote.base_url",
-    "ensemble", "random_search", "rescore", "test",
+    "ensemble", "racing", "random_search", "rescore", "test",
     "engine.devices", "engine.workers", "engine.address", "engine.gpus_per_worker", "engine.cpus_per_worker",
     "engine.slots", "engine.memory_fraction", "engine.tensor_parallel",
 })  # fmt: skip
@@ -83,6 +83,16 @@ class Prepared:
             "config": self.config,
             **self.engine.describe(),
         }
+
+    def races(self) -> bool:
+        """Whether evaluations may end early; where they are wanted to, and may not, the log says why."""
+        if not self.config.racing:
+            return False
+        if (reason := why_not_raced(self.utility, self.data.dev)) is not None:
+            log.info("no evaluation ends early: %s", reason)
+        elif (kind := kind_of_searcher(self.config.searcher)) != SWARM:
+            log.info("no evaluation of the search ends early: %s needs every value", kind)
+        return reason is None
 
     def make_ready(self) -> None:
         """What the started engine and the utility have to do before a run is begun.
@@ -184,6 +194,7 @@ def header_of(prepared: Prepared) -> Record:
         "utility": _about_utility(prepared.utility),
         "engine": dict(prepared.engine.describe()),
         "versions": versions(),
+        "unraced": why_not_raced(prepared.utility, prepared.data.dev),
         **({"merges": merges} if merges else {}),
         **({} if prepared.data.leakage is None else {"leakage": prepared.data.leakage.to_dict()}),
         **({} if prepared.data.test_reason is None else {"test_reason": prepared.data.test_reason}),
@@ -245,6 +256,7 @@ def _add_newer_keys(config: dict[str, Any]) -> None:
     defaults = to_mapping(SearchConfig())
     config.setdefault("searcher", SWARM)
     config.setdefault("ensemble", 0)
+    config.setdefault("racing", defaults["racing"])
     for part in ("swarm", "engine"):
         config[part] = {**defaults[part], **config.get(part, {})}
 

@@ -7,9 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from modelswarms.types import Candidate, Evaluation, Split
+from modelswarms.types import Candidate, Evaluation, Score, Split, Thresholds
 
-__all__ = ["evaluation_in", "failed", "identity_of", "unsettled_in", "weights_in"]
+__all__ = [
+    "candidate_in",
+    "evaluation_in",
+    "failed",
+    "identity_of",
+    "scores_of",
+    "thresholds_of",
+    "twin_of",
+    "unsettled_in",
+    "weights_in",
+]
 
 Record = dict[str, Any]
 
@@ -45,6 +55,34 @@ def identity_of(candidate: Candidate) -> Record:
     }
 
 
+def candidate_in(record: Record) -> Candidate:
+    """Who a line is about."""
+    coefficients = np.asarray(record["coefficients"], dtype=np.float64)
+    return Candidate(record["candidate"], record["particle"], record["iteration"], coefficients)
+
+
+def scores_of(scores: Sequence[Score | None]) -> Record:
+    """Scores and parsed answers in the order of the data, null for examples that were not run."""
+    left_out = [i for i, s in enumerate(scores) if s is not None and not s.counted]
+    return {
+        "scores": [None if s is None else s.value for s in scores],
+        "answers": [None if s is None else s.answer for s in scores],
+        "unparsed": sum(s is not None and not s.parsed for s in scores),
+        **({"left_out": left_out} if left_out else {}),
+    }
+
+
+def thresholds_of(thresholds: Thresholds) -> Record:
+    """What the value of a candidate, whose evaluation might have ended early, has to pass."""
+    return {"thresholds": [thresholds.best, thresholds.worst]}
+
+
+def twin_of(record: Record, candidate: Candidate) -> Record:
+    """The line of a candidate that has the weights of one evaluated before; it was not raced itself."""
+    kept = {key: value for key, value in record.items() if key != "thresholds"}
+    return {**kept, **identity_of(candidate), "same_as": record.get("same_as", record["candidate"])}
+
+
 def evaluation_in(record: Record) -> Evaluation:
     """What a searcher is told."""
     return Evaluation(
@@ -54,7 +92,7 @@ def evaluation_in(record: Record) -> Evaluation:
         scores=tuple(record["scores"]),
         answers=tuple(record["answers"]),
         unparsed=record["unparsed"],
-        bounds=record["bounds"],
+        bounds=None if record["bounds"] is None else (record["bounds"][0], record["bounds"][1]),
         parts=record.get("parts"),
     )
 

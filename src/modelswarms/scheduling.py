@@ -27,16 +27,22 @@ class Job(Generic[R]):
         key: names it.
         parts: how many there are, 1 or more.
         hold: entered before the first part, left after the last; gives what answers part k.
+        enough: whether the answers of the first parts, in their order, make the others needless; asked of every
+            beginning that is complete, the shorter ones first, whatever else is answered already.
     """
 
     key: str
     parts: int
     hold: Callable[[], AbstractContextManager[Callable[[int], R]]]
+    enough: Callable[[Sequence[R]], bool] | None = None
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """What became of a job: the answers of all its parts in their order, or the error of the first that failed."""
+    """What became of a job: the answers of its parts in their order, or the error of the first that failed.
+
+    Where the first parts were enough, theirs are all the answers: it is as if no other had been begun.
+    """
 
     key: str
     answers: Sequence[R] = ()
@@ -54,17 +60,28 @@ class _Open(Generic[R]):
     running: int = 0
     answers: dict[int, R] = field(default_factory=dict)
     errors: dict[int, Exception] = field(default_factory=dict)
+    beginning: list[R] = field(default_factory=list)
+    settled: bool = False
 
     @property
     def left(self) -> int:
         """Parts that nobody has begun; a job that failed has none, one that is not held yet gives none to others."""
-        if self.errors or (self.issued and self.ask is None):
+        if self.errors or self.settled or (self.issued and self.ask is None):
             return 0
         return self.job.parts - self.issued
 
     @property
     def over(self) -> bool:
-        return not self.running and bool(self.errors or self.issued == self.job.parts)
+        return not self.running and bool(self.errors or self.settled or self.issued == self.job.parts)
+
+    def look(self) -> None:
+        """Goes on with the beginning that is complete, as far as it is needed; an error in that is the job's."""
+        while not self.settled and len(self.beginning) in self.answers:
+            self.beginning.append(self.answers[len(self.beginning)])
+            try:
+                self.settled = self.job.enough is not None and self.job.enough(self.beginning)
+            except Exception as error:
+                self.errors.setdefault(len(self.beginning) - 1, error)
 
 
 class Scheduler(Generic[R]):
@@ -124,6 +141,7 @@ class Scheduler(Generic[R]):
             if not ended:
                 continue
             work.running -= 1
+            work.look()
             if work.over:
                 self._open.remove(work)
                 return self._closed(work)
@@ -167,12 +185,15 @@ class Scheduler(Generic[R]):
             self._done.put((work, True))
 
     def _closed(self, work: _Open[R]) -> Outcome[R]:
-        """Lets go of what the job held; an error in that is the job's as well."""
-        error = work.errors[min(work.errors)] if work.errors else None
+        """Lets go of what the job held; an error in that is the job's as well.
+
+        Where the beginning was enough, errors of later parts are none.
+        """
+        error = work.errors[min(work.errors)] if work.errors and not work.settled else None
         try:
             work.held.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
         except Exception as another:
             error = error or another
         if error is not None:
             return Outcome(work.job.key, error=error)
-        return Outcome(work.job.key, [work.answers[part] for part in range(work.job.parts)])
+        return Outcome(work.job.key, work.beginning)

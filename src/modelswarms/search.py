@@ -192,7 +192,9 @@ def _complete(
         return candidate.iteration == 0 or before is None or value > before
 
     known = [*records, *(r for r in new if r["name"] in ("utility", "opponent"))]
-    evaluator = Evaluator(prepared.engine, prepared.utility, prepared.data, run, known, times, keep, elsewhere, others)
+    evaluator = Evaluator(
+        prepared.engine, prepared.utility, prepared.data, run, known, times, keep, elsewhere, others, prepared.races()
+    )
     watch.started(prepared.describe(run.path), searcher)  # from here on a fault is one that can be resumed
     try:
         for record in new:

@@ -27,11 +27,38 @@ __all__ = [
     "Score",
     "Searcher",
     "Split",
+    "Thresholds",
     "Utility",
 ]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Split: TypeAlias = Literal["dev", "test"]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What a value has to pass to change anything, known before it is asked for.
+
+    Attributes:
+        best: only a value above it can become a best.
+        worst: only a value below it can become the worst; None where no worst is used.
+        ties_worst: whether a value that equals the worst takes its place.
+    """
+
+    best: float
+    worst: float | None = None
+    ties_worst: bool = False
+
+    def settle(self, low: float, high: float) -> bool:
+        """Whether a value between two bounds changes nothing, wherever between them it lies.
+
+        Example:
+            >>> Thresholds(best=0.5, worst=0.2).settle(0.2, 0.5), Thresholds(best=0.5).settle(0.0, 0.6)
+            (True, False)
+        """
+        if not high <= self.best:  # also where it is not a number
+            return False
+        return self.worst is None or low > self.worst or (low == self.worst and not self.ties_worst)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +70,14 @@ class Candidate:
         particle: index of the particle, from 0.
         iteration: 0 for the starting particles.
         coefficients: weight of each expert, read-only; shape (n,) with one group, (G, n) with more.
+        thresholds: what its value has to pass to matter; None where its exact value is wanted.
     """
 
     id: str
     particle: int
     iteration: int
     coefficients: Array
+    thresholds: Thresholds | None = None
 
 
 @dataclass(frozen=True)
@@ -164,13 +193,13 @@ class Evaluation:
 
     ``value`` is None when it failed (``failure`` says why) or when only ``bounds`` are known.
     A failed evaluation is not zero: it never becomes a best or a worst. ``parts`` holds the value of each part
-    of a utility that has parts.
+    of a utility that has parts. Where only bounds are known, ``scores`` are None for the examples that were not run.
     """
 
     candidate: str
     value: float | None
     split: Split = "dev"
-    scores: tuple[float, ...] = ()
+    scores: tuple[float | None, ...] = ()
     answers: tuple[str | None, ...] = ()
     unparsed: int = 0
     bounds: tuple[float, float] | None = None

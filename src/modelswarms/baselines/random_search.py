@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from modelswarms.errors import AskTellError
-from modelswarms.types import Array, Candidate, Evaluation
+from modelswarms.types import Array, Candidate, Evaluation, Thresholds
 
 __all__ = ["Freedom", "RandomSearch", "mixture"]
 
@@ -70,7 +70,7 @@ class RandomSearch:
         number = value.value if isinstance(value, Evaluation) else value
         if number is None or not math.isfinite(number):
             return
-        if self._best is None or (-number, candidate.id) < (-self._best[0], self._best[1].id):
+        if self._best is None or _rank(number, candidate) < _rank(*self._best):
             self._best = (number, candidate)
 
     @property
@@ -89,7 +89,12 @@ class RandomSearch:
     def _candidate(self, k: int) -> Candidate:
         iteration, particle = divmod(k, self.batch_size)
         drawn = mixture(self.n_experts, self.seed, k, self.freedom)
-        return Candidate(f"random-{iteration:03d}-{particle:03d}", particle, iteration, drawn)
+        passed = Thresholds(self._best[0]) if self._best else None  # of equal ones, the earlier is the best
+        return Candidate(f"random-{iteration:03d}-{particle:03d}", particle, iteration, drawn, passed)
+
+
+def _rank(value: float, candidate: Candidate) -> tuple[float, int, int]:
+    return -value, candidate.iteration, candidate.particle
 
 
 def mixture(n_experts: int, seed: int, k: int, freedom: Freedom) -> Array:

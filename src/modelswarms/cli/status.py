@@ -60,6 +60,7 @@ def _sweep_lines(found: SweepStatus) -> list[str]:
 
 
 def _lines(found: Status) -> list[str]:
+    from modelswarms.reports.racing import racing_said
     from modelswarms.reports.usage import usage_said
 
     most = "" if found.max_iterations is None else f" of at most {found.max_iterations}"
@@ -76,6 +77,8 @@ def _lines(found: Status) -> list[str]:
         )
         largest = sorted(found.best["coefficients"].items(), key=lambda item: -abs(item[1]))[:6]
         lines.append("its largest coefficients: " + ", ".join(f"{name} {a:+.2f}" for name, a in largest))
+    if found.examples:
+        lines.append(" ".join(filter(None, [f"{found.examples} examples answered.", racing_said(found.racing)])))
     if found.failures or found.unparsed_rate:
         lines.append(f"failed attempts {found.failures}, answers that could not be read {found.unparsed_rate:.1%}")
     if used := usage_said(found.remote):

@@ -33,6 +33,7 @@ class Status:
         evaluations, expected: done, and at most to be done with ``max_iterations``, random search included.
         best, best_single: dev values so far, with coefficients and the expert's name; None before there are any.
         test: the best's test value, where the run is complete and had one.
+        examples, racing: answered so far, and how many were saved; ``racing`` as in ``result.json``.
         failures, unparsed_rate: attempts that failed; share of answers that could not be read.
         seconds: spent so far, in all processes; ``remaining``: expected for what is left of
             the dev evaluations, at the pace so far.
@@ -51,6 +52,8 @@ class Status:
     best: Mapping[str, Any] | None
     best_single: Mapping[str, Any] | None
     test: float | None
+    examples: int
+    racing: Mapping[str, Any] | None
     failures: int
     unparsed_rate: float
     seconds: float
@@ -73,7 +76,7 @@ def status(run: str | Path) -> Status:
     keys = evidence.header["config"]
     config = config_from_mapping({key: keys[key] for key in ("swarm", "searcher") if key in keys})
     state = _state(evidence, process, records)
-    done = len(evidence.dev)
+    done = len(evidence.dev) + len(evidence.ended_early)
     expected = _expected(evidence, config, done, state)
     seconds = sum(amounts.get("seconds", 0.0) for amounts in folder.read_timing().values())
     if process is not None:
@@ -90,6 +93,8 @@ def status(run: str | Path) -> Status:
         best=_best(result),
         best_single={k: result["best_single"][k] for k in ("expert", "dev")} if result else None,
         test=result["best"]["test"] if result and state == "complete" else None,
+        examples=result["examples"] if result else 0,
+        racing=result["racing"] if result else None,
         failures=len(evidence.failures),
         unparsed_rate=result["unparsed_rate"] if result else 0.0,
         seconds=seconds,

@@ -48,12 +48,12 @@ def members(records: Sequence[Record], header: Record, when: str) -> list[Record
         (r for r in dev if not r["candidate"].startswith(RANDOM) and (when == "end" or r["iteration"] == 0)),
         key=lambda r: (-r["value"], r["iteration"], r["particle"]),
     )
-    particles = kind_of_searcher(header["config"].get("searcher")) == SWARM
+    if kind_of_searcher(header["config"].get("searcher")) == SWARM:  # what is below an own best may not even be known
+        best = {r["particle"]: r for r in reversed(ranked)}
+        ranked = [r for r in ranked if best[r["particle"]] is r]
     chosen: list[Record] = []
     for record in ranked:
-        others = [(r["particle"] if particles else None, r["coefficients"]) for r in chosen]
-        taken = any(record["coefficients"] == weights or record["particle"] == own for own, weights in others)
-        if len(chosen) < k and not taken:
+        if len(chosen) < k and all(record["coefficients"] != r["coefficients"] for r in chosen):
             chosen.append(record)
     return chosen
 

@@ -30,6 +30,7 @@ class Evidence:
         result: what ``result.json`` holds, or would hold by now; None while no starting expert has a value.
         finished: whether the run came to its end; if not, ``test`` is empty.
         dev, test: evaluations with a value, by candidate.
+        ended_early: dev evaluations without one, as it was known not to matter.
         failures: failed attempts.
         intervals: how sure the values are.
     """
@@ -40,6 +41,7 @@ class Evidence:
     finished: bool
     dev: Mapping[str, Record]
     test: Mapping[str, Record]
+    ended_early: Sequence[Record]
     failures: Sequence[Record]
     intervals: Intervals
 
@@ -84,6 +86,11 @@ class Evidence:
         return next((r for r in self.searched if r["iteration"] == 0 and r["particle"] == place), None)
 
     @property
+    def all_known(self) -> bool:
+        """Whether no evaluation of the search itself ended early."""
+        return all(r["candidate"].startswith(RANDOM) for r in self.ended_early)
+
+    @property
     def right_or_wrong(self) -> bool:
         """Whether values are shares of right answers, so that percent is the word for them."""
         bounds = self.header["utility"]["range"]
@@ -121,6 +128,7 @@ def gather(records: Sequence[Record], manifest: Mapping[str, Any], saved: Mappin
         finished=finished,
         dev=dev,
         test=test if finished else {},
+        ended_early=[r for r in records if r["kind"] == "evaluation" and r["bounds"] is not None],
         failures=[r for r in records if r["kind"] == "failure"],
         intervals=Intervals.of_run(header, records),
     )

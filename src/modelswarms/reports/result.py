@@ -13,6 +13,7 @@ from modelswarms.preparation import current_header, names_of
 from modelswarms.reports.caveats import caveats, rescored_figures
 from modelswarms.reports.ensembles import ensembles
 from modelswarms.reports.intervals import Intervals
+from modelswarms.reports.racing import racing_figures
 from modelswarms.swarm import AsynchronousSwarm, Swarm, swarm_of
 from modelswarms.types import Candidate, Evaluation
 
@@ -89,9 +90,10 @@ def build_result(records: Sequence[Record]) -> dict[str, Any]:
         "iterations": ended["iterations"],
         "evaluations": len(searched),
         "evaluations_random_search": len(randoms),
-        "examples": sum(len(r["scores"]) for r in valued if "same_as" not in r),
+        "examples": sum(_answered(r) for r in valued if "same_as" not in r),
         "failures": sum(r["kind"] == "failure" for r in records),
         "unparsed_rate": _rate(valued),
+        "racing": racing_figures(records, header),
         "stopped_by": ended["stopped_by"],
         "searcher": kind_of_searcher(header["config"].get("searcher")),
         "seed": header["seed"],
@@ -175,8 +177,12 @@ def _is_expert(record: Record, header: Record) -> bool:
 
 
 def _best(records: Sequence[Record]) -> Record:
-    """The highest value; ties go to the earlier iteration, then to the lower index."""
-    return min(records, key=lambda r: (-r["value"], r["iteration"], r["particle"]))
+    """The highest value; ties go to the earlier iteration, then to the lower index.
+
+    Evaluations that ended early have none, and are not it.
+    """
+    known = (r for r in records if r["value"] is not None)
+    return min(known, key=lambda r: (-r["value"], r["iteration"], r["particle"]))
 
 
 @dataclass(frozen=True)
@@ -212,6 +218,11 @@ class _Figures:
         return {"test": one["value"] - other["value"], "ci": self.intervals.difference(one, other)}
 
 
+def _answered(record: Record) -> int:
+    """How many examples were run; fewer than there are where an evaluation ended early."""
+    return len(record["scores"]) - int(record["scores"].count(None))
+
+
 def _untested(header: Record) -> str:
     """Why there is no test value."""
     if header["config"].get("test") == "none":
@@ -220,5 +231,5 @@ def _untested(header: Record) -> str:
 
 
 def _rate(records: Sequence[Record]) -> float:
-    examples = sum(len(r["scores"]) for r in records)
+    examples = sum(map(_answered, records))
     return sum(r["unparsed"] for r in records) / examples if examples else 0.0

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modelswarms.baselines import title_of
+from modelswarms.reports.racing import racing_said
 from modelswarms.reports.usage import usage_said
 from modelswarms.runs import RunFolder
 
@@ -72,6 +73,9 @@ def _lines(result: RunResult) -> list[str]:
         f"{details['evaluations']} evaluations in {details['iterations']} iterations, stopped by "
         f"{details['stopped_by']}; failures {details['failures']}, unparsed answers {details['unparsed_rate']:.1%}."
     )
+    saved = racing_said(details.get("racing"))
+    if saved:
+        lines.append(saved)
     lines.append(
         f"The best expert is {result.adapter} (a PEFT adapter); all figures: {result.run_dir / 'result.json'}."
     )

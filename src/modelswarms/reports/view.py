@@ -12,33 +12,30 @@ import yaml
 
 from modelswarms.baselines import title_of
 from modelswarms.reports.answers import Comparison, compare
-from modelswarms.reports.charts import Bar, Level, Line, interval_axis, interval_bar, line_chart, signed_bars
+from modelswarms.reports.charts import Bar, interval_axis, interval_bar, signed_bars
 from modelswarms.reports.compared import compared
+from modelswarms.reports.curves import NARROW, WIDE, Chart, Curves, curves_of
 from modelswarms.reports.ensembles import ensemble_rows
 from modelswarms.reports.evidence import Evidence
 from modelswarms.reports.numbers import Scale, counted, duration, signed
 from modelswarms.reports.parts import Figure, PartTable, how_combined, part_tables
+from modelswarms.reports.racing import racing_said
 from modelswarms.reports.sentence import headline, is_best_single, scale_of
 from modelswarms.reports.usage import usage_said
 
 __all__ = [
-    "Chart",
     "Cost",
-    "Curves",
     "Figure",
     "Rescored",
     "Reproduce",
     "Row",
     "View",
     "build_view",
-    "iteration_values",
 ]
 
 Record = Mapping[str, Any]
-Values = list[float | None]
 Times = Mapping[str, Mapping[str, float]]
 
-WIDE, NARROW = 780, 340
 STAGES = {
     "calibration": "measuring constants",
     "search": "search",
@@ -47,14 +44,6 @@ STAGES = {
     "export": "saving best/",
     "rescored": "scoring again by PEFT",
 }
-
-
-@dataclass(frozen=True)
-class Chart:
-    """The same chart for a wide and a narrow screen, as SVG."""
-
-    wide: str
-    narrow: str
 
 
 @dataclass(frozen=True)
@@ -67,15 +56,6 @@ class Row:
     dev: Figure | None
     test: Figure | None
     plot: str
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Utility over iterations, and the same as rows of (iteration, best, mean, worst)."""
-
-    chart: Chart
-    level: str
-    rows: Sequence[tuple[str, str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -156,7 +136,7 @@ def build_view(evidence: Evidence, run: Path, times: Times, usage: Mapping[str, 
         axis=axis,
         means=evidence.means,
         tested=bool(evidence.test),
-        curves=_curves(evidence, scale),
+        curves=curves_of(evidence, scale),
         coefficients=_coefficients(evidence),
         combined=_combined(evidence),
         cost=_cost(evidence, times, usage or {}),
@@ -262,42 +242,6 @@ def _differences(evidence: Evidence, scale: Scale) -> list[str]:
     return said
 
 
-def _curves(evidence: Evidence, scale: Scale) -> Curves | None:
-    """Best so far, mean and worst of every iteration."""
-    if evidence.result is None or evidence.best_single is None:
-        return None
-    best, mean, worst = iteration_values(evidence)
-    lines = [Line("best so far", "best", best), Line("mean", "mean", mean), Line("worst", "worst", worst)]
-    level = Level(f"best single expert ({evidence.result['best_single']['expert']})", "single",
-                  evidence.best_single["value"])  # fmt: skip
-    bounds = evidence.header["utility"]["range"]
-    label = "Utility on dev by iteration: best so far, mean and worst, and the best single expert's"
-    wide, narrow = (
-        line_chart(
-            lines, [level], scale.value, label=label, tick_text=scale.tick, bounds=bounds, width=width, height=height
-        )
-        for width, height in ((WIDE, 320), (NARROW, 260))
-    )
-    text = [["" if v is None else scale.value(v) for v in values] for values in (best, mean, worst)]
-    rows = [(str(i), *row) for i, row in enumerate(zip(*text, strict=True))]
-    return Curves(Chart(wide, narrow), f"{level.name}, {scale.value(level.value)}", rows)
-
-
-def iteration_values(evidence: Evidence) -> tuple[Values, Values, Values]:
-    """Best so far, mean and worst on dev, one of each for every iteration; None where there is no value."""
-    searched = evidence.searched
-    by_iteration: list[list[float]] = [[] for _ in range(1 + max(r["iteration"] for r in searched))]
-    for record in searched:
-        by_iteration[record["iteration"]].append(record["value"])
-    best: Values = []
-    for values in by_iteration:
-        known = [v for v in (*best[-1:], *values) if v is not None]
-        best.append(max(known) if known else None)
-    mean: Values = [sum(v / len(values) for v in values) if values else None for values in by_iteration]
-    worst: Values = [min(values) if values else None for values in by_iteration]
-    return best, mean, worst
-
-
 def _coefficients(evidence: Evidence) -> Chart | None:
     """From the largest to the smallest."""
     if evidence.result is None:
@@ -336,6 +280,9 @@ def _cost(evidence: Evidence, times: Times, usage: Mapping[str, float]) -> Cost:
             facts.append(("evaluations of random search", counted(result["evaluations_random_search"])))
         facts.append(("ended by", (result["stopped_by"] or "not over") if evidence.finished else "not over"))
         facts.append(("examples answered", counted(result["examples"])))
+        saved = racing_said(result["racing"])
+        if saved:
+            facts.append(("racing", saved))
         facts.append(("answers that could not be read", f"{100 * result['unparsed_rate']:.1f}{chr(0xA0)}%"))
     facts.append(("failed attempts", counted(len(evidence.failures))))
     if times:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from modelswarms.swarm import update
 from modelswarms.swarm.config import SwarmConfig
 from modelswarms.swarm.optimizer import Swarm, is_bounded, number_of
 from modelswarms.swarm.state import Extreme
-from modelswarms.types import Array, Candidate, Evaluation
+from modelswarms.types import Array, Candidate, Evaluation, Thresholds
 
 __all__ = ["AsynchronousSwarm", "swarm_of"]
 
@@ -123,7 +123,10 @@ class AsynchronousSwarm(Swarm):
             "moves": self._moves.tolist(),
             "going": self._going,
             "free": self._free,
-            "flying": [[c.id, c.particle, c.iteration, c.coefficients.tolist()] for c in self._flying.values()],
+            "flying": [
+                [c.id, c.particle, c.iteration, c.coefficients.tolist(), c.thresholds and asdict(c.thresholds)]
+                for c in self._flying.values()
+            ],
             "centres": {str(iteration): centre.tolist() for iteration, centre in self._centres.items()},
             "failures": self._failures,
             "stopped": self._stopped,
@@ -138,10 +141,10 @@ class AsynchronousSwarm(Swarm):
         swarm._going, swarm._free = data["going"], data["free"]
         swarm._centres = {int(k): np.asarray(v, np.float64) for k, v in data["centres"].items()}
         swarm._failures, swarm._stopped = data["failures"], data["stopped"]
-        for id, particle, iteration, coefficients in data["flying"]:
+        for id, particle, iteration, coefficients, passed in data["flying"]:
             held = np.asarray(coefficients, np.float64)
             held.flags.writeable = False
-            swarm._flying[id] = Candidate(id, particle, iteration, held)
+            swarm._flying[id] = Candidate(id, particle, iteration, held, Thresholds(**passed) if passed else None)
         return swarm
 
     def _moved(self, particle: int) -> Candidate | None:
@@ -150,7 +153,7 @@ class AsynchronousSwarm(Swarm):
             self._step(particle)
             iteration, state = int(self._moves[particle]), self._state
             if not self._dropped(iteration, particle) and np.isfinite(state.position[particle]).all():
-                return self._candidate(iteration, particle, state.position[particle])
+                return self._candidate(iteration, particle, state.position[particle], self._thresholds(particle))
         return None
 
     def _step(self, particle: int) -> None:

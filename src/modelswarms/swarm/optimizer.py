@@ -15,8 +15,8 @@ from modelswarms.swarm.config import SwarmConfig
 from modelswarms.swarm.draws import Draws, draws
 from modelswarms.swarm.populate import starting_positions, starting_velocities
 from modelswarms.swarm.state import Extreme, SwarmState
-from modelswarms.swarm.update import absorb, moving, step
-from modelswarms.types import Array, Candidate, Evaluation
+from modelswarms.swarm.update import absorb, moving, step, uses_worst
+from modelswarms.types import Array, Candidate, Evaluation, Thresholds
 
 __all__ = ["Swarm", "is_bounded", "number_of"]
 
@@ -271,15 +271,27 @@ class Swarm:
             drawn = self._draws(state.iteration, len(wanted))
             skipped = drawn.iteration_dropout < self.config.dropout_k
             wanted &= ~(skipped | (drawn.particle_dropout < self.config.dropout_n))
-        return [self._candidate(state.iteration, int(i), state.position[i]) for i in np.flatnonzero(wanted)]
+        return [
+            self._candidate(state.iteration, int(i), state.position[i], self._thresholds(int(i)))
+            for i in np.flatnonzero(wanted)
+        ]
 
-    def _candidate(self, iteration: int, particle: int, position: Array) -> Candidate:
-        return Candidate(
-            f"{iteration:03d}-{particle:03d}",
-            particle,
-            iteration,
-            self._shaped(position),
-        )
+    def _candidate(
+        self, iteration: int, particle: int, position: Array, thresholds: Thresholds | None = None
+    ) -> Candidate:
+        return Candidate(f"{iteration:03d}-{particle:03d}", particle, iteration, self._shaped(position), thresholds)
+
+    def _thresholds(self, particle: int) -> Thresholds | None:
+        """What a particle's next value has to pass; None while it has no best.
+
+        A value that does not pass its own best is neither that nor the global best, and all else that a swarm does
+        (leaders, patience, restarts) looks at bests alone. The worst is looked at by repel, and by nothing else.
+        """
+        best, worst = self.personal_best_value(particle), self._state.global_worst
+        if best is None or worst is None:
+            return None
+        ties = self.config.rules == "original"
+        return Thresholds(best, worst.value, ties) if uses_worst(self.config) else Thresholds(best)
 
     def _shaped(self, position: Array) -> Array:
         """(G, n), or (n,) with one group; a read-only copy."""

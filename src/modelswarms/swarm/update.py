@@ -14,7 +14,7 @@ from modelswarms.swarm.draws import Draws
 from modelswarms.swarm.state import Extreme, SwarmState
 from modelswarms.types import Array
 
-__all__ = ["absorb", "moving", "restart_stale", "sampled", "step", "velocity"]
+__all__ = ["absorb", "moving", "restart_stale", "sampled", "step", "uses_worst", "velocity"]
 
 LEAST_SPREAD: Final = 0.02
 """Of the mean variance over all coefficients, added to each: none is settled for good because the leaders agree."""
@@ -53,16 +53,16 @@ def velocity(state: SwarmState, draws: Draws, config: SwarmConfig) -> Array:
     weight = weight / weight.sum(axis=1, keepdims=True)
     per_direction = np.moveaxis(weight, 1, 0)[:, :, None, :]  # (4, particles, 1, width), as the directions are
     own = np.where(np.isnan(state.personal_best_value)[:, None, None], x, state.personal_best)
-    towards = np.stack(
-        [
-            state.velocity,
-            own - x,
-            _leading(state, config) - x,
-            x - state.global_worst.position,
-        ]
-    )
+    # without repel it must not matter at all which the worst is, as it is not looked for then
+    away = x - state.global_worst.position if uses_worst(config) else np.zeros_like(x)
+    towards = np.stack([state.velocity, own - x, _leading(state, config) - x, away])
     mixed: Array = (per_direction * towards).sum(axis=0)
     return mixed
+
+
+def uses_worst(config: SwarmConfig) -> bool:
+    """Whether the global worst has a say in where particles move."""
+    return config.motion == "velocity" and config.coefficients[3] > 0
 
 
 def sampled(state: SwarmState, draws: Draws, config: SwarmConfig) -> SwarmState:

@@ -72,6 +72,7 @@ class Tracking:
         self._run, self._experts = Path(), list[str]()
         self._step, self._failures, self._unparsed, self._news = 0, 0, 0, False
         self._values: list[float] = []
+        self._ended_early = 0
         self._began = time.monotonic()
 
     def started(self, about: Mapping[str, Any], searcher: RunSearcher) -> None:
@@ -83,12 +84,13 @@ class Tracking:
     def asked(self, stage: str, batch: Sequence[Candidate]) -> None:
         """The batch before is complete: its sums are sent, if there was anything new in it."""
         self._send_iteration()
-        self._values = []
+        self._values, self._ended_early = [], 0
 
     def evaluated(self, stage: str, candidate: Candidate, evaluation: Evaluation) -> None:
         self._step += 1
         self._unparsed += evaluation.unparsed
-        self._failures += evaluation.value is None
+        self._failures += evaluation.failure is not None
+        self._ended_early += evaluation.bounds is not None and stage == "search"
         if evaluation.value is not None and stage == "search":
             self._values.append(evaluation.value)
         if (candidate.id, evaluation.split) in self._known:
@@ -119,7 +121,7 @@ class Tracking:
         if not self._news or searcher is None or searcher.best is None or searcher.best_value is None:
             return
         figures = {"iteration": float(searcher.iteration), "global_best": searcher.best_value, **self._cost()}
-        if self._values:
+        if self._values and not self._ended_early:  # else they are not known of all
             figures |= {"iteration/best": max(self._values), "iteration/worst": min(self._values)}
             figures["iteration/mean"] = sum(self._values) / len(self._values)
         for particle, (_, value) in enumerate(searcher.personal_bests):

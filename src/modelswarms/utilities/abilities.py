@@ -8,6 +8,7 @@ marked failed. :class:`~modelswarms.errors.SearchFailedError` ends the run, to b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,10 +32,12 @@ __all__ = [
     "Opposed",
     "Parted",
     "Particular",
+    "Raceable",
     "Sourced",
     "Interruptible",
     "Unbounded",
     "abilities_of",
+    "bounds_from",
     "is_concurrent",
     "loaded",
     "check_opponent",
@@ -44,6 +47,7 @@ __all__ = [
     "interruptible",
     "usage_of",
     "value_from",
+    "why_not_raced",
     "with_answers",
     "with_constants",
 ]
@@ -97,6 +101,27 @@ class Parted(Protocol):
         """The utility's value from its parts' values, in the place of ``aggregate``.
 
         None where a part that it needs has no value, as may be on a test split without examples of that part.
+        """
+        ...
+
+
+@runtime_checkable
+class Raceable(Protocol):
+    """Says between what its value lies while examples are missing, so that an evaluation may end before the last one.
+
+    Most are means of scores with a lowest and a highest one, for which
+    :func:`~modelswarms.utilities.bounding.filled` does it.
+    """
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> tuple[float, float] | None:
+        """The lowest and the highest value that all scores may still make, not a rounding error too narrow.
+
+        Args:
+            examples: all, in the order of the data.
+            scores: theirs, None for those that were not run.
+
+        Returns:
+            None where nothing can be told; then no evaluation ends early.
         """
         ...
 
@@ -232,6 +257,25 @@ def value_from(utility: Utility, examples: Sequence[Example], scores: Sequence[f
         return float(utility.aggregate(scores))
     value = able.combine(parts)
     return None if value is None else float(value)
+
+
+def bounds_from(
+    utility: Utility, examples: Sequence[Example], scores: Sequence[float | None]
+) -> tuple[float, float] | None:
+    """Between what a utility's value lies while some scores are missing; None where it does not say."""
+    able = abilities_of(utility)
+    return able.bounds(examples, scores) if isinstance(able, Raceable) else None
+
+
+def why_not_raced(utility: Utility, examples: Sequence[Example]) -> str | None:
+    """Why no evaluation of a utility can end early; None where it can."""
+    if utility.range is None or not all(map(math.isfinite, utility.range)):
+        return f"utility {utility.name} has no finite range"
+    if not isinstance(abilities_of(utility), Raceable):
+        return f"utility {utility.name} does not say what its value may still become: it has no 'bounds'"
+    if bounds_from(utility, examples, [None] * len(examples)) is None:
+        return f"utility {utility.name}, or a part of it, cannot say what its value may still become"
+    return None
 
 
 def with_constants(utility: Utility, constants: Mapping[str, float]) -> Utility:

@@ -11,6 +11,7 @@ from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError
 from modelswarms.settings import internal
 from modelswarms.types import Example, Model, Request, Score
+from modelswarms.utilities.bounding import Bounds, mean_bounds
 from modelswarms.utilities.combining import Combination
 from modelswarms.utilities.multiple_choice import MultipleChoice
 from modelswarms.utilities.parsing import Parsing, compat, stated_truth
@@ -85,6 +86,10 @@ class Abstention(Prompting):
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean: effective reliability."""
         return math.fsum(scores) / len(scores)
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """Of the mean, which the value equals but for the rounding of :meth:`combine`."""
+        return mean_bounds(scores, self.range)
 
     def parts(self, examples: Sequence[Example], scores: Sequence[float]) -> dict[str, float]:
         """``answered``: the share without an abstention; ``accuracy``: right ones among those, where there are any."""

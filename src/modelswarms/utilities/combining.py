@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -59,6 +59,21 @@ class Combination:
         if any(name not in parts for name in self.ranges):
             return None
         return float(self.over({name: np.asarray(parts[name], dtype=np.float64) for name in self.ranges}))
+
+    def between(self, lows: Mapping[str, float], highs: Mapping[str, float]) -> Bounds | None:
+        """Bounds of the one value, from those of each part that counts; None where one has none.
+
+        It never falls where a part's value rises, but for ``zero_counts_as``: where all parts are 0, it is higher than
+        where one of them is a little above.
+        """
+        plain = replace(self, zero_counts_as=0.0)
+        low, high = plain.of(lows), plain.of(highs)
+        if low is None or high is None:
+            return None
+        if self.zero_counts_as and self.optimise is None:
+            ends = {name: (bounds or (0.0, 1.0))[0] for name, bounds in self.ranges.items()}
+            high = max(high, self.of(ends) or 0.0)
+        return low, high
 
     def over(self, parts: Mapping[str, Array]) -> Array:
         """The one value for many values of every part at once, element by element; all parts are there."""

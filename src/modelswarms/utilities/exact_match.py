@@ -11,6 +11,7 @@ from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.settings import internal
 from modelswarms.types import Example, Model, Score
+from modelswarms.utilities.bounding import Bounds, filled
 from modelswarms.utilities.parsing import Parsing, answer_kind, compat, phrase, same_phrase, stated_answer
 from modelswarms.utilities.prompting import Prompting
 
@@ -65,6 +66,10 @@ class ExactMatch(Prompting):
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean."""
         return math.fsum(scores) / len(scores)
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """Of the mean, with scores from the lowest to the highest where they are missing."""
+        return filled(self.aggregate, scores, self.range)
 
     def _scored(self, example: Example, text: str) -> Score:
         if example.answer is None:

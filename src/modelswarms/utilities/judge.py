@@ -17,6 +17,7 @@ from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.remote import Chat, Remote, RemoteConfig, Waiting
 from modelswarms.settings import internal, required
 from modelswarms.types import Example, Model, Score
+from modelswarms.utilities.bounding import Bounds, mean_bounds
 from modelswarms.utilities.judging import FIELDS, HIGHEST, LOWEST, TEMPLATES, Ask, compared, rated, reference_of
 from modelswarms.utilities.prompting import Prompting
 
@@ -176,6 +177,15 @@ class Judge(Prompting):
                 f"than utility.max_unparsed ({self.max_unparsed:g}) allows{self._example_of_it()}"
             )
         return math.fsum(found) / len(found)
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """Of the mean of what is rated; None once so much was not that the evaluation is going to fail.
+
+        Whatever else is left out of the mean, it stays between those of the lowest and the highest ratings.
+        """
+        if scores.count(UNRATED) > self.max_unparsed * len(scores):
+            return None
+        return mean_bounds([score for score in scores if score != UNRATED], self.range)
 
     def _texts(self, examples: Sequence[Example], model: Model) -> list[str]:
         return [r.text for r in model.generate([self.request(e, model, self.max_new_tokens) for e in examples])]

@@ -23,6 +23,7 @@ from modelswarms.utilities.abilities import (
     Opened,
     Unbounded,
     abilities_of,
+    bounds_from,
     loaded,
     opponent_of,
     parts_from,
@@ -30,6 +31,7 @@ from modelswarms.utilities.abilities import (
     value_from,
     with_constants,
 )
+from modelswarms.utilities.bounding import Bounds
 from modelswarms.utilities.combining import Combination, How
 
 __all__ = ["Joined", "MultiTask", "Part", "joined"]
@@ -240,6 +242,20 @@ class Joined:
     def combine(self, parts: Mapping[str, float]) -> float | None:
         """The one value of the parts'; None where one that it needs has no examples."""
         return self.combination.of(parts)
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """What the bounds of the parts that count make; None where one of them has none."""
+        lows: dict[str, float] = {}
+        highs: dict[str, float] = {}
+        for name, places in self._places(examples).items():
+            if self.combination.optimise in (None, name):
+                part = self._by_name[name]
+                own, given = [part.own(examples[i]) for i in places], [scores[i] for i in places]
+                found = bounds_from(part.utility, own, given)
+                if found is None:
+                    return None
+                lows[name], highs[name] = found
+        return self.combination.between(lows, highs)
 
     @property
     def needs_constants(self) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError
+from modelswarms.types import Example
+from modelswarms.utilities.bounding import Bounds, filled
 from modelswarms.utilities.classifiers.classifier import ClassifierKeys
 from modelswarms.utilities.prompting import Prompting
 
@@ -59,3 +61,12 @@ class ScoredAnswers(ClassifierKeys, Prompting):
     def aggregate(self, scores: Sequence[float]) -> float:
         """Their mean."""
         return math.fsum(scores) / len(scores)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """A score's, and so the mean's."""
+        raise NotImplementedError
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """Of the mean, with scores from the lowest to the highest where they are missing."""
+        return filled(self.aggregate, scores, self.range)

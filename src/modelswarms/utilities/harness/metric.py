@@ -12,6 +12,7 @@ import numpy as np
 from lm_eval.api import metrics
 
 from modelswarms.errors import EvaluationError
+from modelswarms.utilities.bounding import Bounds, filled
 
 __all__ = ["RANGES", "Metric", "is_per_document"]
 
@@ -74,6 +75,11 @@ class Metric:
             return math.fsum(scores) / len(scores)
         items = list(scores) if self._of_logprobs else [sign * score for score in scores]
         return sign * float(self.aggregation(items))
+
+    def bounds(self, scores: Sequence[float | None]) -> Bounds | None:
+        """Of the metric while some scores are missing; None where it is not known what these can be."""
+        kept = self.more_is_better or self.aggregation is metrics.brier_score
+        return filled(self.value, scores, self.range) if kept and self.range else None
 
     def weight(self, item: Any) -> float:
         """A document's weight, from its item."""

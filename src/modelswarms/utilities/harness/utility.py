@@ -13,6 +13,7 @@ from lm_eval.api.instance import Instance
 from modelswarms.datasets import DataSet
 from modelswarms.errors import ConfigError, EvaluationError
 from modelswarms.types import Example, Model, Score, Split, Utility
+from modelswarms.utilities.bounding import Bounds
 from modelswarms.utilities.combining import Combination
 from modelswarms.utilities.harness.keys import LmEval
 from modelswarms.utilities.harness.leaf import Leaf, leaf_of
@@ -90,6 +91,11 @@ class HarnessTask:
         (leaf,) = self.leaves.values()
         return leaf.metric.value(scores)
 
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """Of the metric, where the harness' own has a range for each document."""
+        (leaf,) = self.leaves.values()
+        return leaf.metric.bounds(scores)
+
     def _leaf(self, example: Example) -> Leaf:
         return self.leaves[example.task] if example.task is not None else next(iter(self.leaves.values()))
 
@@ -116,6 +122,19 @@ class HarnessGroup(HarnessTask):
             if own:
                 found[name] = leaf.value([e for e, _ in own], [score for _, score in own])
         return found
+
+    def bounds(self, examples: Sequence[Example], scores: Sequence[float | None]) -> Bounds | None:
+        """Of the mean of the tasks' values; None where one has no range."""
+        lows: dict[str, float] = {}
+        highs: dict[str, float] = {}
+        for name, leaf in self.leaves.items():
+            own = [score for e, score in zip(examples, scores, strict=True) if self._leaf(e) is leaf]
+            found = leaf.metric.bounds(own) if own else None
+            if found is None:
+                return None
+            lows[name], highs[name] = found
+        low, high = self.combine(lows), self.combine(highs)
+        return None if low is None or high is None else (low, high)
 
     def combine(self, parts: Mapping[str, float]) -> float | None:
         """Their mean, weighted as the group says; None where a task has no examples."""
