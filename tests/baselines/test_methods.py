@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from modelswarms.baselines import METHODS, RECIPE, Merging, MethodSearcher, make_searcher
+from modelswarms.baselines import GIVEN, METHODS, Merging, MethodSearcher, make_searcher
 from modelswarms.errors import AskTellError, ConfigError, MissingExtraError, SearchFailedError
 from modelswarms.swarm import PRESETS, SwarmConfig
 from modelswarms.types import RunSearcher
@@ -181,7 +181,7 @@ def test_the_pack_is_that_of_plain_loops(evaluations):
 # What holds for every method.
 
 
-@pytest.fixture(params=sorted(set(METHODS) - {RECIPE}))
+@pytest.fixture(params=sorted(set(METHODS) - set(GIVEN)))
 def name(request):
     return request.param
 

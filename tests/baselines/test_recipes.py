@@ -350,7 +350,7 @@ def test_a_recipe_is_one_more_method_of_a_comparison(small, tmp_path, capsys, mo
 
 
 def test_all_methods_are_without_a_recipe_that_nobody_gave(small, tmp_path):
-    with pytest.raises(ConfigError, match="methods: recipe needs a file; give it as --recipe FILE"):
+    with pytest.raises(ConfigError, match="methods: recipe has to be given something; write --recipe FILE"):
         compare(small, ["swarm", "recipe"], out=tmp_path / "c")
     (tmp_path / "a.yml").write_text("merge_method: linear\n" + TWO)
     with pytest.raises(ConfigError, match="another is called a too"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modelswarms import ConfigError, RunError, compare
-from modelswarms.baselines import METHODS, OUTPUTS, RECIPE
+from modelswarms.baselines import GIVEN, METHODS, OUTPUTS
 from modelswarms.cli import main
 from modelswarms.engines import ScriptedEngine
 from modelswarms.reports.statistics import paired_p
@@ -46,7 +46,7 @@ def test_every_method_has_what_the_swarm_had(short, scripted, tmp_path):
     }  # of fewer, merges are quicker
     found = compare(short, out=tmp_path / "all", engine=scripted())
     rows = {row["method"]: row for row in found.rows}
-    assert set(rows) == {"swarm", *METHODS, *OUTPUTS} - {RECIPE}
+    assert set(rows) == {"swarm", *METHODS, *OUTPUTS} - set(GIVEN)
     budget = rows["swarm"]["evaluations"]
     assert budget == 24
     for name, row in rows.items():

@@ -12,6 +12,7 @@ from modelswarms.baselines.random_mixtures import RandomMixtures
 from modelswarms.baselines.random_search import Freedom, RandomSearch
 from modelswarms.baselines.soups import BestSingle, GreedySoup, UniformSoup
 from modelswarms.baselines.table import (
+    GIVEN,
     METHODS,
     OUTPUTS,
     RECIPE,
@@ -30,6 +31,7 @@ from modelswarms.baselines.table import (
 from modelswarms.baselines.task_arithmetic import TaskArithmetic
 
 __all__ = [
+    "GIVEN",
     "METHODS",
     "OUTPUTS",
     "RECIPE",

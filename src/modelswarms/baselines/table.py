@@ -12,7 +12,17 @@ from modelswarms.baselines.bayesian import Bayesian
 from modelswarms.baselines.cma_es import CmaEs
 from modelswarms.baselines.coordinates import CoordinateSearch
 from modelswarms.baselines.lorahub import LoraHub
-from modelswarms.baselines.merges import DareLinear, DareTies, Merging, ModelStock, RecipeMerge, Slerp, Ties, Variant
+from modelswarms.baselines.merges import (
+    DareLinear,
+    DareTies,
+    DataMerge,
+    Merging,
+    ModelStock,
+    RecipeMerge,
+    Slerp,
+    Ties,
+    Variant,
+)
 from modelswarms.baselines.pack import PackOfLlms
 from modelswarms.baselines.pso_merging import PsoMerging
 from modelswarms.baselines.random_mixtures import RandomMixtures
@@ -26,6 +36,7 @@ from modelswarms.swarm import SwarmConfig, swarm_of
 from modelswarms.types import RunSearcher
 
 __all__ = [
+    "GIVEN",
     "METHODS",
     "OUTPUTS",
     "RECIPE",
@@ -63,12 +74,16 @@ METHODS: Final[Mapping[str, type[Method]]] = MappingProxyType(
         "dare_linear": DareLinear,
         "model_stock": ModelStock,
         "recipe": RecipeMerge,
+        "data_merge": DataMerge,
     }
 )
 """The names that ``searcher`` takes beside ``swarm``."""
 
 RECIPE: Final = "recipe"
-"""The searcher that has to be given a file; in a comparison, its name and the file's."""
+"""The searcher that follows a file; in a comparison, this and the file's name."""
+
+GIVEN: Final[Mapping[str, str]] = MappingProxyType({RECIPE: "--recipe FILE", "data_merge": "--data-merge FOLDER"})
+"""Methods that have to be given something, which a comparison is told otherwise than by their name."""
 
 OUTPUTS: Final[Mapping[str, str]] = MappingProxyType({"prediction_merge": "prediction merge", "cbtm": "cBTM"})
 """Methods that combine answers, and so have no expert to search for: what reports call them."""
@@ -108,11 +123,10 @@ def method_of(given: str | Mapping[str, Any]) -> Method | None:
 
 
 def settled(given: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
-    """A ``searcher`` key with what its files hold in the place of their names."""
-    method = method_of(given)
-    return (
-        {**given, "recipe": method.content} if isinstance(method, RecipeMerge) and isinstance(given, Mapping) else given
-    )
+    """A ``searcher`` key that says what the files hold that it names."""
+    method = merging_of(given)
+    keys = {} if method is None else method.settled_keys()
+    return {**given, **keys} if keys and isinstance(given, Mapping) else given
 
 
 def title_of(given: Any, article: str = "") -> str:

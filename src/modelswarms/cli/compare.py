@@ -32,6 +32,7 @@ def compare(
     methods: str = "all",
     evaluations: int | None = None,
     recipe: tuple[Path, ...] = (),
+    data_merge: Path | None = None,
     out: Path | None = None,
 ) -> None:
     """Run every method on the same experts, utility, examples and engine, with as many evaluations.
@@ -59,6 +60,8 @@ def compare(
         Dev evaluations of each method; by default what the swarm's keys allow.
     recipe
         A mergekit configuration over these experts, as one more method; may be given several times.
+    data_merge
+        Folder of an adapter that was trained on the union of the experts' data, as one more method.
     out
         Folder for the table and a run of each method; by default runs/compare-NAME.
     """
@@ -71,6 +74,7 @@ def compare(
     again = ["modelswarms", "compare", *([str(file)] if file else []), *tokens, "--methods", methods]
     again += ["--out", str(folder), *([] if evaluations is None else ["--evaluations", str(evaluations)])]
     again += [part for file in recipe for part in ("--recipe", str(file))]
+    again += [] if data_merge is None else ["--data-merge", str(data_merge)]
     with Terminal(go_on=shlex.join(again)) as terminal:
         found = compare_all(
             settings,
@@ -78,6 +82,7 @@ def compare(
             out=folder,
             evaluations=evaluations,
             recipes=recipe,
+            data_merge=data_merge,
             watch=terminal,
             say=terminal.say,
         )

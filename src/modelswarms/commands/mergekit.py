@@ -11,7 +11,7 @@ import yaml
 
 from modelswarms.baselines import kind_of_searcher, merging_of, variants_of
 from modelswarms.baselines.base import Start
-from modelswarms.baselines.merges import Merging, RecipeMerge, Variant
+from modelswarms.baselines.merges import DataMerge, Merging, RecipeMerge, Variant
 from modelswarms.commands.export import experts_unchanged
 from modelswarms.config import SearchConfig, load_config
 from modelswarms.errors import ConfigError, RunError
@@ -91,6 +91,12 @@ def _recipe(config: SearchConfig, result: Record, space: ExpertSpace, run: Path)
 def _of_merge(method: Merging, variant: Variant, scale: float, result: Record, space: ExpertSpace, base: str) -> Record:
     if isinstance(method, RecipeMerge):
         return dict(method.content)
+    if isinstance(method, DataMerge):
+        model = f"{base}+{Path(method.adapter).expanduser().resolve()}"
+        return {
+            **_task_vectors("task_arithmetic", {}, space, base, {}),
+            "models": [{"model": model, "parameters": {"weight": 1.0}}],
+        }
     kind, settings = variant.name.partition(" ")[0], variant.settings
     if kind == "model_stock":
         return _task_vectors(kind, dict.fromkeys(space.names), space, base, {})

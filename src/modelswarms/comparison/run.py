@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelswarms.baselines import (
+    GIVEN,
     METHODS,
     OUTPUTS,
     RECIPE,
@@ -18,6 +19,7 @@ from modelswarms.baselines import (
     freedom_of,
     make_searcher,
     merging_of,
+    settled,
     title_of,
     within,
 )
@@ -77,6 +79,7 @@ def compare(
     out: str | Path = "runs/compare",
     evaluations: int | None = None,
     recipes: Sequence[str | Path] = (),
+    data_merge: str | Path | None = None,
     watch: Watcher | None = None,
     say: Callable[[str], None] = lambda line: None,
     engine: Engine | None = None,
@@ -94,6 +97,7 @@ def compare(
         out: the folder.
         evaluations: dev evaluations of each method at most; by default what the swarm's keys allow.
         recipes: files of mergekit over these experts, each one more method.
+        data_merge: the folder of an adapter that was trained on the union of the experts' data, as one more.
         watch: is told of every step of every run.
         say: is told in a line what is done and what was done before.
         engine: an engine of your own.
@@ -108,6 +112,8 @@ def compare(
         >>> print(found.markdown)  # doctest: +SKIP
     """
     given = _recipes(recipes)
+    if data_merge is not None:
+        given["data_merge"] = {"kind": "data_merge", "adapter": str(Path(data_merge).expanduser().resolve())}
     wanted, folder = [*_wanted(methods), *given], Path(out)
     prepared = prepare(_common(settings_from(config, keys)), engine)
     with closing(prepared.engine):
@@ -133,7 +139,7 @@ def compare(
 
 
 def _check(
-    wanted: Sequence[str], prepared: Prepared, swarm: SwarmConfig, searcher: Callable[[str], str | dict[str, Any]]
+    wanted: Sequence[str], prepared: Prepared, swarm: SwarmConfig, searcher: Callable[[str], str | Mapping[str, Any]]
 ) -> None:
     """What is wrong with a method is found out before the first run. Raises WrongInputError."""
     if "cbtm" in wanted:
@@ -149,31 +155,31 @@ def _check(
 def _wanted(methods: str | Sequence[str]) -> list[str]:
     """The methods in the order of their runs: the experts alone, the swarm, then the others."""
     names = [name.strip() for name in methods.split(",")] if isinstance(methods, str) else list(methods)
-    known = [SINGLE, SWARM, *(name for name in METHODS if name not in (SINGLE, RECIPE)), *OUTPUTS]
+    known = [SINGLE, SWARM, *(name for name in METHODS if name not in (SINGLE, *GIVEN)), *OUTPUTS]
     if names == [ALL]:
         return known
     for name in names:
-        if name == RECIPE:
-            raise ConfigError("methods: recipe needs a file; give it as --recipe FILE instead.")
+        if name in GIVEN:
+            raise ConfigError(f"methods: {name} has to be given something; write {GIVEN[name]} instead.")
         if name not in known:
             raise ConfigError(f"methods: unknown method {name!r}; {nearest(name, [ALL, *known])}")
     return [name for name in known if name in names or name == SINGLE]
 
 
 def _recipes(files: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
-    """What each file holds, by the method's name. Raises ConfigError where two have one name."""
+    """The searcher that each file stands for, by the method's name. Raises ConfigError where two have one name."""
     found: dict[str, dict[str, Any]] = {}
     for file in files:
         name = f"{RECIPE}-{Path(file).stem}"
         if name in found:
             raise ConfigError(f"recipe: {file}: another is called {Path(file).stem} too; give a file of another name.")
-        found[name] = read_recipe(file)
+        found[name] = {"kind": RECIPE, "recipe": read_recipe(file)}
     return found
 
 
-def _searcher(name: str, evaluations: int, recipes: Mapping[str, Any]) -> str | dict[str, Any]:
-    if name in recipes:
-        return {"kind": RECIPE, "recipe": recipes[name], "evaluations": evaluations}
+def _searcher(name: str, evaluations: int, given: Mapping[str, Any]) -> str | Mapping[str, Any]:
+    if name in given:
+        return settled({**given[name], "evaluations": evaluations})
     return SWARM if name == SWARM else {"kind": name, "evaluations": evaluations}
 
 

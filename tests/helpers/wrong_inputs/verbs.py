@@ -75,8 +75,14 @@ ROWS = [
     Row(
         "recipe-given",
         "a recipe as a method, without its file",
-        "methods: recipe needs a file; give it as --recipe FILE instead.",
+        "methods: recipe has to be given something; write --recipe FILE instead.",
         command="compare my.yaml --methods recipe",
+    ),
+    Row(
+        "data-merge-missing",
+        "a data merge that is no adapter",
+        "data merge: … holds no adapter_model.safetensors; give a PEFT adapter's folder.",
+        command="compare my.yaml --data-merge trained",
     ),
     Row(
         "export-mergekit",

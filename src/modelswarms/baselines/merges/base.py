@@ -71,6 +71,10 @@ class Merging(Method):
         """
         raise NotImplementedError
 
+    def settled_keys(self) -> dict[str, Any]:
+        """Keys that stand for what is in the files that its keys name, so that a run is not gone on with others."""
+        return {}
+
     def check_experts(self, space: ExpertSpace) -> None:
         """Raises WrongInputError where these experts cannot be merged so."""
 

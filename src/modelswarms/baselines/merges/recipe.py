@@ -53,6 +53,9 @@ class RecipeMerge(Merging):
         """What the file holds."""
         return self.recipe if isinstance(self.recipe, Mapping) else read_recipe(self.recipe)
 
+    def settled_keys(self) -> dict[str, Any]:
+        return {"recipe": dict(self.content)}
+
     def variants(self, n: int, evaluations: int, free: bool) -> Sequence[Variant]:
         return [Variant(f"recipe {self.content['merge_method']}")]
 
