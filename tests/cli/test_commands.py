@@ -1,4 +1,7 @@
-"""The command line, as a process: exit codes, one line for every mistake, kill and resume."""
+"""The command line: exit codes, one line for every mistake, kill and resume.
+
+As processes of their own where that is the point; elsewhere a process would only load torch once more.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +12,70 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import modelswarms.zoo
+from forked import Forked
+from modelswarms.cli import main
 from modelswarms.cli.options import file_and_keys
 from modelswarms.errors import ConfigError
 
-SMALL = ["--swarm.particles", "11", "--swarm.max_iterations", "1", "--engine.threads", "1"]
+SMALL = ["--swarm.particles", "11", "--swarm.max_iterations", "1", "--rescore", "false", "--engine.threads", "1"]
 DERIVED = ("journal.jsonl", "result.json", "best/adapter_config.json", "best/adapter_model.safetensors")
 
 
-def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "modelswarms", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def in_a_process(*arguments: str, cwd: Path) -> Done:
+    arguments = (sys.executable, "-m", "modelswarms", *arguments)
+    done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """A command in this process."""
+
+    def call(*arguments: str, cwd: Path) -> Done:
+        monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        try:
+            code = main(list(arguments))
+        except SystemExit as end:
+            code = end.code
+        return Done(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Those for signals, as they were; whoever starts the tests in the background may have SIGINT ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
 def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration with sixteen of the zoo's questions."""
+    """A configuration with eighteen of the zoo's questions, short ones."""
     folder = tmp_path_factory.mktemp("small")
     questions = json.loads(modelswarms.zoo.questions_path().read_text())
-    data = {"dataset": "small", "dev": questions["dev"][:16], "test": questions["test"][:20]}
+    short = {split: sorted(questions[split], key=lambda item: len(item["question"])) for split in ("dev", "test")}
+    data = {"dataset": "small", "dev": short["dev"][:8], "test": short["test"][:10]}
     (folder / "data.json").write_text(json.dumps(data))
     text = "base: zoo\nexperts: zoo\nutility: {kind: exact_match, data: data.json, max_new_tokens: 1}\n"
     (folder / "small.yaml").write_text(text)
@@ -41,7 +84,7 @@ def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(small_zoo: Path) -> Path:
-    done = command("search", "small.yaml", "--run-dir", "whole", *SMALL, cwd=small_zoo)
+    done = in_a_process("search", "small.yaml", "--run-dir", "whole", *SMALL, cwd=small_zoo)
     assert done.returncode == 0, done.stderr
     assert "swarm" in done.stdout
     assert "95 % interval" in done.stdout
@@ -68,15 +111,13 @@ def test_best_loads_in_peft_and_answers_as_in_the_run(undisturbed):
 
 
 @pytest.mark.parametrize("lines", [0, 4, 14])
-def test_killed_at_any_moment_it_resumes_to_the_same_bytes(small_zoo, undisturbed, lines, tmp_path):
-    run = tmp_path / "killed"
-    arguments = [sys.executable, "-m", "modelswarms", "search", "small.yaml", "--run-dir", str(run), *SMALL]
-    process = subprocess.Popen(arguments, cwd=small_zoo, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal = run / "journal.jsonl"
+def test_killed_at_any_moment_it_resumes_to_the_same_bytes(small_zoo, undisturbed, lines, tmp_path, command):
+    run, journal = tmp_path / "killed", tmp_path / "killed" / "journal.jsonl"
+    process = Forked(["search", "small.yaml", "--run-dir", str(run), *SMALL], small_zoo, tmp_path / "errors")
     while process.poll() is None and not ((run / "run.yaml").exists() and count(journal) >= lines):
-        time.sleep(0.005)
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL, process.stderr
     assert not (run / "result.json").exists(), "the run was over before it could be killed"
     done = command("resume", str(run), cwd=small_zoo)
     assert done.returncode == 0, done.stderr
@@ -88,30 +129,19 @@ def count(journal: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-@pytest.fixture
-def interruptible():
-    """Whoever starts the tests in the background may have SIGINT ignored, which children inherit."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.usefixtures("interruptible")
-def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, tmp_path, how):
+def test_a_run_in_use_is_refused_and_an_interrupt_says_how_to_go_on(small_zoo, tmp_path, how, command):
     run = tmp_path / "busy"
-    arguments = [sys.executable, "-m", "modelswarms", "search", "small.yaml", "--run-dir", str(run)]
-    process = subprocess.Popen(arguments, cwd=small_zoo, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = Forked(["search", "small.yaml", "--run-dir", str(run)], small_zoo, tmp_path / "errors")
     while count(run / "journal.jsonl") < 3:
-        assert process.poll() is None
-        time.sleep(0.01)
+        assert process.poll() is None, process.stderr
+        time.sleep(0.005)
     refused = command("resume", str(run), cwd=small_zoo)
     assert refused.returncode == 2
     assert f"process {process.pid} is working in this run" in refused.stderr
     process.send_signal(how)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert f"modelswarms resume {run}" in errors
+    assert process.wait() == 130
+    assert f"modelswarms resume {run}" in process.stderr
 
 
 ALL_ZERO = [f"--swarm.{key}=0" for key in ("inertia", "cognitive_coeff", "social_coeff", "repel_coeff")]
@@ -141,7 +171,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("arguments", "says"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_one_line_with_a_remedy(small_zoo, arguments, says):
+def test_a_mistake_is_one_line_with_a_remedy(small_zoo, arguments, says, command):
     before = sorted(os.listdir(small_zoo))
     done = command(*arguments, cwd=small_zoo)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -157,7 +187,14 @@ def broken_experts(folder: Path) -> Path:
     return folder
 
 
-def test_a_corrupt_adapter_is_named(small_zoo, tmp_path):
+def test_a_mistake_is_one_line_of_a_process_too(small_zoo):
+    arguments, says = MISTAKES["unknown key"]
+    done = in_a_process(*arguments, cwd=small_zoo)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_corrupt_adapter_is_named(small_zoo, tmp_path, command):
     experts = broken_experts(tmp_path / "experts")
     weights = next(experts.iterdir()) / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -167,14 +204,14 @@ def test_a_corrupt_adapter_is_named(small_zoo, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_an_empty_dev_set_is_named(small_zoo, tmp_path):
+def test_an_empty_dev_set_is_named(small_zoo, tmp_path, command):
     (tmp_path / "data.json").write_text('{"dev": [], "test": []}')
     done = command("search", "small.yaml", "--utility.data", str(tmp_path / "data.json"), cwd=small_zoo)
     assert done.returncode == 2
     assert "'dev' holds no examples" in done.stderr
 
 
-def test_a_failing_utility_is_a_failed_run(small_zoo, tmp_path):
+def test_a_failing_utility_is_a_failed_run(small_zoo, tmp_path, command):
     (tmp_path / "mine.py").write_text("def score(examples, model):\n    raise OSError('the judge is away')\n")
     (tmp_path / "my.yaml").write_text(
         f"utility: {{kind: function, target: 'mine:score', data: '{small_zoo / 'data.json'}'}}\nrun_dir: out\n"
@@ -186,7 +223,7 @@ def test_a_failing_utility_is_a_failed_run(small_zoo, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_help_teaches_by_example(small_zoo):
+def test_help_teaches_by_example(small_zoo, command):
     for verb in ("demo", "search", "resume"):
         done = command(verb, "--help", cwd=small_zoo)
         assert done.returncode == 0
@@ -213,7 +250,7 @@ def test_two_files_are_refused():
         file_and_keys("my.yaml", ("--seed", "1", "other.yaml"))
 
 
-def test_a_search_needs_a_file_or_keys(tmp_path):
+def test_a_search_needs_a_file_or_keys(tmp_path, command):
     done = command("search", cwd=tmp_path)
     assert done.returncode == 2
     assert "nothing to search" in done.stderr
