@@ -111,7 +111,7 @@ def test_a_search_finds_a_known_optimum(name):
     assert searcher.best_value > 1 - NEARNESS.get(name, 0.01)
 
 
-BUDGETS = {"bayesian": 40, "lorahub": 200}
+BUDGETS = {"bayesian": 30, "lorahub": 200}
 NEARNESS = {"bayesian": 0.05, "lorahub": 0.1}
 """The second is that of its price on coefficients, and less of a search."""
 
@@ -207,7 +207,7 @@ def test_it_keeps_to_its_budget(name, evaluations):
 
 
 def test_a_seed_and_values_decide_all_whatever_the_order_of_telling(name):
-    evaluations = 24 if name == "bayesian" else 40
+    evaluations = 18 if name == "bayesian" else 40
     one, first = run(name, seed=3, evaluations=evaluations)
     other, again = run(name, seed=3, evaluations=evaluations, order=reversed)
     np.testing.assert_array_equal(points_of(first), points_of(again))

@@ -9,15 +9,14 @@ import resource
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import faults
-from faults import Faulty, command
+from faults import Faulty, command, killed_at
+from forked import Forked
 from modelswarms import EngineError, RunError
 from modelswarms.runs import Journal, RunFolder
 from wrong_inputs.row import settings, working_folder, written
@@ -237,15 +236,19 @@ class Interrupted(Faulty):
 
 @pytest.mark.parametrize("moment", sorted(random.Random(3).sample(range(2, 110), 4)))
 def test_killed_at_any_moment(work, undisturbed, moment):
-    arguments = [sys.executable, faults.__file__, str(moment), "search", "my.yaml"]
-    done = subprocess.run(arguments, cwd=work, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, f"it was over before: {done.stderr}"
+    process = Forked(["search", "my.yaml"], work, work / "errors", partial(killed, moment))
+    assert process.wait() == -signal.SIGKILL, f"it was over before: {process.stderr}"
     assert not (work / "run" / "result.json").exists()
     if (work / "run" / "run.yaml").exists():
         assert resumed(work) == 0
     else:
         assert command(["search", str(work / "my.yaml")]) == 0
     assert bytes_of(work / "run") == bytes_of(undisturbed)
+
+
+def killed(moment: int, arguments: list[str]) -> int:
+    killed_at(moment)
+    return command(arguments)
 
 
 def bytes_of(run: Path) -> dict[str, bytes]:

@@ -1,14 +1,9 @@
-"""An engine in which something happens in the middle of a run, and commands that run on it.
-
-As a program, ``python faults.py K ARGUMENTS`` is the command line on a scripted model, in a process that is killed
-when it makes something durable for the K-th time.
-"""
+"""An engine in which something happens in the middle of a run, and commands that run on it."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -65,8 +60,3 @@ def killed_at(number: int) -> None:
         sync(descriptor)
 
     os.fsync = fsync
-
-
-if __name__ == "__main__":
-    killed_at(int(sys.argv[1]))
-    sys.exit(command(sys.argv[2:]))

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from modelswarms.cli import main
@@ -21,9 +22,10 @@ class Forked:
         arguments: of the command line.
         cwd: where it works.
         errors: the file for what it says.
+        run: what the arguments are given to.
     """
 
-    def __init__(self, arguments: list[str], cwd: Path, errors: Path) -> None:
+    def __init__(self, arguments: list[str], cwd: Path, errors: Path, run: Callable[[list[str]], int] = main) -> None:
         import torch  # noqa: F401  # so that the child has it
         import transformers  # noqa: F401
 
@@ -36,7 +38,7 @@ class Forked:
             try:
                 os.chdir(cwd)
                 sys.stdout = sys.stderr = errors.open("w", buffering=1)
-                code = main(arguments)
+                code = run(arguments)
             finally:
                 sys.stderr.flush()
                 os._exit(code)

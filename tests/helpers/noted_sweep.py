@@ -1,9 +1,8 @@
-"""A sweep in a process of its own, which writes down each evaluation that it runs: ``FOLDER DATA NOTES``."""
+"""A sweep on a scripted model that writes down each evaluation that it runs."""
 
 from __future__ import annotations
 
 import os
-import sys
 
 import numpy as np
 
@@ -39,7 +38,3 @@ def engine(notes: str) -> ScriptedEngine:
 
 def run(folder: str, data: str, notes: str, **more: object) -> modelswarms.Sweep:
     return modelswarms.sweep({**keys(data), **more}, out=folder, engine=engine(notes))
-
-
-if __name__ == "__main__":
-    run(*sys.argv[1:])

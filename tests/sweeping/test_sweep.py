@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import noted_sweep
+from forked import Forked
 from modelswarms import ConfigError, RunError, SearchFailedError, search, sweep
 from modelswarms.cli import main
 from modelswarms.config import load_config, to_mapping
@@ -115,14 +116,13 @@ def test_the_effect_of_a_setting_is_that_of_its_values(whole):
 def test_killed_and_resumed_it_makes_nothing_twice(whole, data, tmp_path):
     """Killed among the experts alone, and in a trial; then done to the same bytes."""
     folder, notes, kills = tmp_path / "sweep", tmp_path / "notes", (2, 26)
-    command = [sys.executable, noted_sweep.__file__, str(folder), data, str(notes)]
     for lines in kills:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        arguments = [str(folder), data, str(notes)]
+        process = Forked(arguments, tmp_path, tmp_path / "errors", lambda given: bool(noted_sweep.run(*given)))
         while process.poll() is None and sum(c.count(b"\n") for c in journals(folder).values()) < lines:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate()
-        assert process.returncode == -signal.SIGKILL, errors
+        assert process.wait() == -signal.SIGKILL, process.stderr
         assert not (folder / "sweep.json").exists(), "it was over before it could be killed"
         status = sweep_status(folder)
         assert status.state == "interrupted" and "modelswarms resume" in status.next
