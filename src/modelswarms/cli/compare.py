@@ -71,21 +71,13 @@ def compare(
     file, tokens = file_and_keys(config, keys)
     folder = out or Path("runs") / f"compare-{file.stem if file else 'zoo'}"
     settings = load_config(file, overrides(tokens))
-    again = ["modelswarms", "compare", *([str(file)] if file else []), *tokens, "--methods", methods]
-    again += ["--out", str(folder), *([] if evaluations is None else ["--evaluations", str(evaluations)])]
-    again += [part for file in recipe for part in ("--recipe", str(file))]
-    again += [] if data_merge is None else ["--data-merge", str(data_merge)]
+    given = [("--methods", methods), ("--out", folder), ("--evaluations", evaluations), ("--data-merge", data_merge)]
+    given += [("--recipe", each) for each in recipe]
+    options = [str(part) for option, value in given if value is not None for part in (option, value)]
+    again = ["modelswarms", "compare", *([str(file)] if file else []), *tokens, *options]
     with Terminal(go_on=shlex.join(again)) as terminal:
-        found = compare_all(
-            settings,
-            methods,
-            out=folder,
-            evaluations=evaluations,
-            recipes=recipe,
-            data_merge=data_merge,
-            watch=terminal,
-            say=terminal.say,
-        )
+        more: dict[str, Any] = {"recipes": recipe, "data_merge": data_merge, "watch": terminal, "say": terminal.say}
+        found = compare_all(settings, methods, out=folder, evaluations=evaluations, **more)
     RUN_IN_PROGRESS.clear()
     _show(found.table, folder)
 

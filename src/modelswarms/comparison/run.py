@@ -111,9 +111,7 @@ def compare(
         >>> found = compare("my.yaml", ["swarm", "cmaes"], evaluations=200)  # doctest: +SKIP
         >>> print(found.markdown)  # doctest: +SKIP
     """
-    given = _recipes(recipes)
-    if data_merge is not None:
-        given["data_merge"] = {"kind": "data_merge", "adapter": str(Path(data_merge).expanduser().resolve())}
+    given = _given(recipes, data_merge)
     wanted, folder = [*_wanted(methods), *given], Path(out)
     prepared = prepare(_common(settings_from(config, keys)), engine)
     with closing(prepared.engine):
@@ -123,18 +121,16 @@ def compare(
         budget = budget_of(swarm, prepared.space.n) if evaluations is None else evaluations
         work = _Work(prepared, folder, watch, say)
         _check(wanted, prepared, swarm, lambda name: _searcher(name, budget, given))
+        settings = replace(prepared.config, swarm=swarm)
         for name in wanted:
-            if name == SWARM:
-                work.do(replace(prepared.config, swarm=swarm, run_dir=None), SWARM)
-                budget = work.evaluations_of(SWARM)
-            elif name in OUTPUTS:
-                work.combine(replace(prepared.config, swarm=swarm), name)
+            if name in OUTPUTS:
+                work.combine(settings, name)
             else:
-                work.do(replace(prepared.config, swarm=swarm, searcher=_searcher(name, budget, given)), name)
+                work.do(replace(settings, searcher=_searcher(name, budget, given)), name)
+            budget = work.evaluations_of(SWARM) if name == SWARM else budget
             table = _write(folder, table_of(work.results, work.done, budget, freedom_of(swarm), work.spent()))
-    for name in wanted:  # now that the table is whole
-        if name not in OUTPUTS:
-            write_report(folder / name)
+    for name in (name for name in wanted if name not in OUTPUTS):  # now that the table is whole
+        write_report(folder / name)
     return Comparison(folder, table)
 
 
@@ -166,14 +162,16 @@ def _wanted(methods: str | Sequence[str]) -> list[str]:
     return [name for name in known if name in names or name == SINGLE]
 
 
-def _recipes(files: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
-    """The searcher that each file stands for, by the method's name. Raises ConfigError where two have one name."""
+def _given(files: Sequence[str | Path], data_merge: str | Path | None) -> dict[str, dict[str, Any]]:
+    """The searcher that each file and folder stands for, by its name. Raises ConfigError where two have one name."""
     found: dict[str, dict[str, Any]] = {}
     for file in files:
         name = f"{RECIPE}-{Path(file).stem}"
         if name in found:
             raise ConfigError(f"recipe: {file}: another is called {Path(file).stem} too; give a file of another name.")
         found[name] = {"kind": RECIPE, "recipe": read_recipe(file)}
+    if data_merge is not None:
+        found["data_merge"] = {"kind": "data_merge", "adapter": str(Path(data_merge).expanduser().resolve())}
     return found
 
 
