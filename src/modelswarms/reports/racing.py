@@ -24,7 +24,8 @@ def racing_figures(records: Sequence[Record], header: Record) -> dict[str, Any]:
     """
     raced = [r for r in records if r["kind"] == "evaluation" and "thresholds" in r]
     counts = _counts(records)
-    at_best = [_could_be_saved(record, header, counts) for record in raced]
+    unknown = not header["utility"].get("combination") and any("parts" in r for r in records)
+    at_best = [None if unknown else _could_be_saved(record, header, counts) for record in raced]
     known = [amount for amount in at_best if amount is not None]
     return {
         "off": None if raced else _why_not(header),
@@ -92,8 +93,6 @@ def _could_be_saved(record: Record, header: Record, counts: Mapping[str, int]) -
     combination = None if given is None else Combination.from_dict(given)
     span = header["utility"]["range"]
     if combination is None or combination.of_scores:
-        if "parts" in record:
-            return None
         needed = total * _shares_needed(best, worst, span)
     elif combination.optimise is not None:
         needed = counts.get(combination.optimise, 0) * _shares_needed(best, worst, span)

@@ -8,7 +8,14 @@ import math
 from collections.abc import Sequence
 
 from modelswarms.types import Example, Model, Score, Utility
-from modelswarms.utilities.abilities import Calibrated, abilities_of, parts_from, value_from, with_constants
+from modelswarms.utilities.abilities import (
+    Calibrated,
+    abilities_of,
+    bounds_from,
+    parts_from,
+    value_from,
+    with_constants,
+)
 
 __all__ = ["check_scores", "check_utility", "check_value"]
 
@@ -60,7 +67,7 @@ def check_scores(utility: Utility, examples: Sequence[Example], model: Model) ->
 
 
 def check_value(utility: Utility, examples: Sequence[Example], model: Model) -> None:
-    """A finite value within the range, made of scores alone.
+    """A finite value within the range and within its bounds, made of scores alone.
 
     Arguments and Raises as :func:`check_utility`.
     """
@@ -74,6 +81,10 @@ def check_value(utility: Utility, examples: Sequence[Example], model: Model) -> 
     parts = parts_from(utility, examples, scores)
     _promise(parts is None or all(map(math.isfinite, parts.values())), "the values of parts are finite")
     json.dumps({"value": value, "parts": parts, "range": utility.range})
+    for count in range(len(scores) + 1):
+        known = [score if k < count else None for k, score in enumerate(scores)]
+        bounds = bounds_from(utility, examples, known)
+        _promise(bounds is None or bounds[0] <= (value or 0.0) <= bounds[1], "the value lies within its bounds")
 
 
 def _calibrated(utility: Utility, examples: Sequence[Example], model: Model) -> Utility:

@@ -273,9 +273,11 @@ def why_not_raced(utility: Utility, examples: Sequence[Example]) -> str | None:
         return f"utility {utility.name} has no finite range"
     if not isinstance(abilities_of(utility), Raceable):
         return f"utility {utility.name} does not say what its value may still become: it has no 'bounds'"
-    if bounds_from(utility, examples, [None] * len(examples)) is None:
-        return f"utility {utility.name}, or a part of it, cannot say what its value may still become"
-    return None
+    try:
+        known = bounds_from(utility, examples, [None] * len(examples))
+    except Exception as error:  # the user's own code
+        return f"utility {utility.name} cannot say what its value may still become ({type(error).__name__}: {error})"
+    return None if known else f"utility {utility.name}, or a part of it, cannot say what its value may still become"
 
 
 def with_constants(utility: Utility, constants: Mapping[str, float]) -> Utility:

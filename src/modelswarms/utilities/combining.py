@@ -72,7 +72,8 @@ class Combination:
             return None
         if self.zero_counts_as and self.optimise is None:
             ends = {name: (bounds or (0.0, 1.0))[0] for name, bounds in self.ranges.items()}
-            high = max(high, self.of(ends) or 0.0)
+            if all(lows[name] <= end for name, end in ends.items()):
+                high = max(high, self.of(ends) or 0.0)
         return low, high
 
     def over(self, parts: Mapping[str, Array]) -> Array:
