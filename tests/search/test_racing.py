@@ -93,7 +93,15 @@ SWARMS = {
 }
 
 
-@pytest.mark.parametrize("name", [*PRESETS, "asynchronous", "stale"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "default",
+        "paper",
+        "asynchronous",
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ("original", "light", "stale")),
+    ],
+)
 def test_the_search_is_the_same_with_and_without(raced, name):
     swarm, seed = SWARMS[name], len(name)
     one = search(raced("raced", swarm=swarm, seed=seed, random_search=True), engine=engine())
@@ -116,7 +124,7 @@ def test_on_several_lanes_the_journal_holds_the_same(raced, keys):
     assert lines[0] == lines[1]
 
 
-@pytest.mark.parametrize("swarm", ["default", "paper", "asynchronous"])
+@pytest.mark.parametrize("swarm", ["default", "asynchronous", pytest.param("paper", marks=pytest.mark.slow)])
 def test_a_run_that_was_cut_goes_on_to_the_same_bytes(raced, swarm):
     run = search(raced("run", swarm=SWARMS[swarm]), engine=engine()).run_dir
     whole = (run / "journal.jsonl").read_bytes()

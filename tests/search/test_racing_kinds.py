@@ -64,7 +64,17 @@ KINDS = {
     "judge": ({"kind": "judge", "model": "judge-1"}, judged.answer),
     "judge, pairs": ({"kind": "judge", "model": "judge-1", "mode": "pairwise"}, judged.answer),
 }
-SLOW = {"judge", "judge, pairs", "reward, reverse"}
+SLOW = {
+    "judge",
+    "judge, pairs",
+    "reward",
+    "reward, measured",
+    "reward, reverse",
+    "mean",
+    "worst",
+    "exact_match",
+    "one of two",
+}
 
 
 @pytest.fixture(scope="module")
