@@ -86,5 +86,5 @@ def test_trackio_local(keys, tmp_path):
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     bests = [entry["global_best"] for entry in logs if "global_best" in entry]
     assert bests[-1] == result["best"]["dev"]
-    assert {entry["iteration"] for entry in logs if "iteration" in entry} == set(range(result["iterations"] + 1))
+    assert {entry["iteration"] for entry in logs if "iteration" in entry} == set(range(1, result["iterations"] + 1))
     assert any(entry.get("result/best_test") == result["best"]["test"] for entry in logs)
