@@ -115,10 +115,9 @@ class Worker:
 
 
 def _quick(config: SearchConfig) -> SearchConfig:
-    """A search that leaves the test split alone."""
-    return replace(
-        config, test="none", ensemble=0, rescore=False, random_search=False, sweep=type(config.sweep)(), run_dir=None
-    )
+    """A search that leaves the test split alone, and whose every value is one that another trial can take over."""
+    bare = replace(config, test="none", ensemble=0, rescore=False, random_search=False, racing=False)
+    return replace(bare, sweep=type(config.sweep)(), run_dir=None)
 
 
 class _Reporting:
