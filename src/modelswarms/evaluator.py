@@ -7,13 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from threading import Lock
 from typing import Any
 
 from modelswarms.calibration import measured_constants, needs_constants
 from modelswarms.datasets import DataSet
-from modelswarms.engines.base import Engine, lanes_of, utilisation_of
+from modelswarms.engines.base import Engine, Limited, lanes_of, utilisation_of
 from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedError
 from modelswarms.experts import ExpertSpace
 from modelswarms.flight import Busy, Flight, Found, Others, Scored, Work, score_alone, turn_of
@@ -32,7 +31,7 @@ from modelswarms.records import (
 )
 from modelswarms.runs import RunFolder
 from modelswarms.scheduling import Job, Outcome, Scheduler
-from modelswarms.scoring import StageTimes, parts_of, plan_of, value_of
+from modelswarms.scoring import StageTimes, parts_of, plan_record, value_of
 from modelswarms.types import Candidate, Evaluation, Example, Score, Split, Utility
 from modelswarms.utilities.abilities import (
     bounds_from,
@@ -97,6 +96,7 @@ class Evaluator:
         self._plans: dict[str, Blocks] = {}
         self._constants: dict[str, float] | None = None
         self._opposing: dict[str, str] = {}
+        self._limits: dict[str, int] = {}
         self._forecast = Forecast(len(data.dev), utility.range) if racing and utility.range else None
         known = list(known)
         for record in known:
@@ -107,16 +107,10 @@ class Evaluator:
 
     def prepare(self, split: Split) -> None:
         """Fixes the batch plan of a split, once for the whole run."""
+        self._keep_limits()
         if split in self._plans:
             return
-        examples = self._examples(split)
-        record = {
-            "kind": "plan",
-            "split": split,
-            "blocks": [list(b) for b in plan_of(self.engine, self.utility, examples)],
-        }
-        tasks = [[task, len(list(run))] for task, run in groupby(e.task for e in examples)]
-        self._append({**record, "tasks": tasks} if any(task for task, _ in tasks) else record)
+        self._append(plan_record(self.engine, self.utility, self._examples(split), split))
 
     def calibrate(self, experts: Sequence[Candidate]) -> None:
         """Gives the utility the constants that it needs: the journal's, or else those of the starting experts.
@@ -278,6 +272,7 @@ class Evaluator:
             flight.postponed.append(work)
             return
         self._take_up(flight)
+        self._keep_limits()  # memory may have run out
         if isinstance(error, Found):
             self._take_as_twin(error.record)
             self._settle_twin(flight, work)
@@ -372,6 +367,11 @@ class Evaluator:
             key not in self._evaluations and key not in self._unsettled and len(self._failures.get(key, ())) >= ATTEMPTS
         )
 
+    def _keep_limits(self) -> None:
+        """Has the engine keep to what is journalled, and journals what it goes by where that is less."""
+        if isinstance(self.engine, Limited) and self.engine.limit(self._limits) != self._limits:
+            self._append({"kind": "constants", "name": "limits", "values": self.engine.limits})
+
     def _append(self, record: Record) -> None:
         self.run.journal.append(record)
         self._remember(record)
@@ -389,6 +389,8 @@ class Evaluator:
             self._failures.setdefault((record["candidate"], split), []).append(record)
         elif kind == "constants" and record["name"] == "utility":
             self._constants = record["values"]
+        elif kind == "constants" and record["name"] == "limits":
+            self._limits = record["values"]
         elif kind == "constants" and record["name"] == "opponent":
             self._opposing[split] = record["responses"]
 

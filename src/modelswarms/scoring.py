@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from threading import Lock
 from typing import Any
 
@@ -21,6 +22,7 @@ from modelswarms.types import (
     Request,
     Response,
     Score,
+    Split,
     Utility,
 )
 from modelswarms.utilities.abilities import parts_from, value_from
@@ -32,6 +34,7 @@ __all__ = [
     "in_order",
     "parts_of",
     "plan_of",
+    "plan_record",
     "score_block",
     "score_blocks",
     "value_of",
@@ -134,6 +137,13 @@ def plan_of(engine: Engine, utility: Utility, examples: Sequence[Example]) -> Bl
     """The batch plan of examples: blocks of like length, of one task each."""
     lengths = prompt_lengths(engine, utility, examples)
     return make_plan(lengths, engine.block_tokens, [e.task for e in examples])
+
+
+def plan_record(engine: Engine, utility: Utility, examples: Sequence[Example], split: Split) -> dict[str, Any]:
+    """The journal's line of a split's plan, with the number of examples of each task where there are several."""
+    record = {"kind": "plan", "split": split, "blocks": [list(b) for b in plan_of(engine, utility, examples)]}
+    tasks = [[task, len(list(run))] for task, run in groupby(e.task for e in examples)]
+    return {**record, "tasks": tasks} if any(task for task, _ in tasks) else record
 
 
 def score_blocks(

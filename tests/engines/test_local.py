@@ -12,7 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adapters import make_base, make_expert
-from modelswarms import ConfigError, DataError, EngineError, ExpertSpace, zoo
+from modelswarms import ConfigError, DataError, EngineError, ExpertSpace, MissingExtraError, zoo
 from modelswarms.engines import EngineConfig, make_engine
 from modelswarms.testing import check_engine
 from modelswarms.types import LoglikelihoodRequest, Request
@@ -250,3 +250,65 @@ def test_experts_of_another_base_are_refused_when_loading(tmp_path, space):
     engine = make_engine(FP32, base)
     with pytest.raises(ExpertError, match="another base"):
         engine.start(space)
+
+
+@pytest.mark.parametrize("combine", ["delta", "factors"])
+def test_experts_beside_the_weights_answer_as_those_in_them(engine, prompts, mixture, combine):
+    space = ExpertSpace.load(zoo.expert_paths(), base=zoo.base_path(), combine=combine)
+    beside = make_engine(EngineConfig(device="cpu", dtype="float32", adapter="unmerged"), zoo.base_path())
+    merged = make_engine(FP32, zoo.base_path())
+    for other in (beside, merged):
+        other.start(space)
+    requests = [Request(prompt, 2) for prompt in prompts[:20]]
+    for point in (mixture, None, -mixture):
+        with beside.bind(point) as one, merged.bind(point) as two:
+            for a, b in zip(one.generate(requests), two.generate(requests), strict=True):
+                assert a.text == b.text or min(a.margin, b.margin) < SAFE
+                assert a.margin == pytest.approx(b.margin, abs=1e-3)
+    original = AutoModelForCausalLM.from_pretrained(zoo.base_path(), dtype=torch.float32).state_dict()
+    assert all(torch.equal(weight, original[name]) for name, weight in beside._model.state_dict().items())
+
+
+def test_where_memory_runs_out_less_is_run_at_once(engine, space, prompts, mixture, monkeypatch, caplog):
+    requests = [Request(prompt, 2) for prompt in prompts[:20]]
+    with engine.bind(mixture) as model:
+        wanted = model.generate(requests)
+    other = make_engine(EngineConfig(device="cpu", dtype="float32"), zoo.base_path())
+    other.start(space)
+    packed, held = other._packed, 300
+    inner = packed._forward
+
+    def forward(call, ids, at):
+        if ids.numel() > held:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB.")
+        return inner(call, ids, at)
+
+    monkeypatch.setattr(packed, "_forward", forward)
+    with other.bind(mixture) as model:
+        got = model.generate(requests)
+        assert [r.text for r in got] == [r.text for r in wanted]
+        assert packed.chunk == 256 and "256 tokens are run at once from now on" in caplog.text
+        held = 1
+        with pytest.raises(EngineError, match=r"memory does not hold .*engine\.quantize"):
+            model.generate(requests)
+    other._packed.limit(100, 128)
+    assert (packed.slots, packed.chunk) == (100, 128)
+    other.close()
+
+
+def test_eight_bits_answer_nearly_as_thirty_two(engine, space, prompts, mixture):
+    pytest.importorskip("torchao")
+    other = make_engine(EngineConfig(device="cpu", dtype="float32", quantize="int8"), zoo.base_path())
+    other.start(space)
+    requests = [Request(prompt, 2) for prompt in prompts]
+    with engine.bind(mixture) as one, other.bind(mixture) as two:
+        pairs = list(zip(one.generate(requests), two.generate(requests), strict=True))
+    other.close()
+    assert sum(a.text != b.text for a, b in pairs) <= len(pairs) // 10
+    assert any(a.margin != b.margin for a, b in pairs)
+
+
+def test_without_torchao_eight_bits_are_refused(space, monkeypatch):
+    monkeypatch.setattr("modelswarms.engines.quantized.torchao_is_installed", lambda: False)
+    with pytest.raises(MissingExtraError, match=r"modelswarms\[quantize\]"):
+        make_engine(EngineConfig(device="cpu", quantize="int8"), zoo.base_path()).start(space)

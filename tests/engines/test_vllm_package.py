@@ -83,9 +83,7 @@ def test_the_device_is_the_one_that_vllm_was_built_for():
         vllm_package.check_device("cuda:1", cpu_only=False)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("slots", 2), ("memory_fraction", 0.5), ("max_model_len", 100), ("tensor_parallel", 2)]
-)
+@pytest.mark.parametrize(("key", "value"), [("slots", 2), ("max_model_len", 100), ("tensor_parallel", 2)])
 def test_keys_of_vllm_are_refused_where_they_mean_nothing(key, value):
     with pytest.raises(ConfigError, match=rf"engine\.{key}: a key of engine\.kind vllm, and the kind is local"):
         EngineConfig(**{key: value})

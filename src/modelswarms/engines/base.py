@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from modelswarms.experts import ExpertSpace
 from modelswarms.types import Array, Model
 
-__all__ = ["Engine", "Laned", "Utilised", "Wrapping", "innermost", "lanes_of", "utilisation_of"]
+__all__ = ["Engine", "Laned", "Limited", "Utilised", "Wrapping", "innermost", "lanes_of", "utilisation_of"]
 
 
 @runtime_checkable
@@ -76,6 +76,24 @@ class Laned(Protocol):
 def lanes_of(engine: Engine) -> int:
     """How many blocks an engine answers at once: one a slot, unless it has lanes."""
     return max(1, engine.slots, engine.lanes if isinstance(engine, Laned) else 1)
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An engine that runs as much at once as its device holds, which is found out once, and less after it ran out.
+
+    What is run at once may change a value in its last digits; so the limits are journalled, and a process that goes
+    on with a run keeps to them.
+    """
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """By name; known once it is started."""
+        ...
+
+    def limit(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """Goes no further than these from now on, and says what it goes by."""
+        ...
 
 
 @runtime_checkable

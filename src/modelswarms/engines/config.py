@@ -12,6 +12,8 @@ __all__ = ["DTYPES", "KINDS", "EngineConfig"]
 
 KINDS: Final = ("local", "vllm")
 
+QUANTIZED: Final = ("int8", "int4", "float8")
+
 ADAPTERS: Final = ("auto", "merged", "unmerged")
 
 _ONLY: Final = {
@@ -21,6 +23,7 @@ _ONLY: Final = {
     "packed": ("local",),
     "adapter": ("local",),
     "compile": ("local",),
+    "quantize": ("local",),
     "max_model_len": ("vllm",),
     "tensor_parallel": ("vllm",),
 }
@@ -43,6 +46,8 @@ class EngineConfig:
         adapter: ``merged`` adds the experts to the base's weights, ``unmerged`` runs them beside; ``auto`` chooses.
         compile: whether the model's layers are compiled, which takes some 15 seconds once; by default on a GPU, for a
             base of a billion parameters or more.
+        quantize: ``int8`` or ``int4`` hold the base in fewer bits, for cards that it does not fit otherwise; ``float8``
+            also multiplies so, on GPUs that can. Experts then run beside it. Needs the extra ``quantize``.
         max_model_len: tokens of prompt and answer together; by default the base's context.
         tensor_parallel: devices that share one model; by default 1.
         devices: numbers of this machine's GPUs, each with an engine of its own; Ray is started for them here.
@@ -66,6 +71,7 @@ class EngineConfig:
     packed: bool = True
     adapter: str = "auto"
     compile: bool | None = None
+    quantize: str | None = None
     max_model_len: int | None = None
     tensor_parallel: int | None = None
     devices: tuple[int, ...] | None = None
@@ -80,6 +86,9 @@ class EngineConfig:
         self._check("dtype", self.dtype in DTYPES, " or ".join(repr(d) for d in DTYPES))
         self._check("packed", isinstance(self.packed, bool), "true or false")
         self._check("compile", self.compile is None or isinstance(self.compile, bool), "true, false or null")
+        self._check("quantize", self.quantize in (None, *QUANTIZED), " or ".join(map(repr, QUANTIZED)) + ", or null")
+        if self.quantize and self.adapter == "merged":
+            raise ConfigError("engine.adapter: 'merged' is not possible with engine.quantize; leave one of them out.")
         self._check("adapter", self.adapter in ADAPTERS, " or ".join(repr(a) for a in ADAPTERS))
         for key in ("threads", "block_tokens", "slots", "max_model_len", "tensor_parallel", "workers"):
             value = getattr(self, key)

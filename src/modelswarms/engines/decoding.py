@@ -91,6 +91,7 @@ def greedy(
 
 
 def take(row: Decoded, request: Request, token: int, margin: float, tokenizer: Any, ends: set[int]) -> None:
+    """Adds a row's next token, and says whether that ended it; a row that has ended stays as it is."""
     if row.ended:
         return
     row.margin = min(row.margin, margin)

@@ -15,6 +15,7 @@ from modelswarms.engines.config import EngineConfig
 from modelswarms.engines.decoding import Decoded, greedy
 from modelswarms.engines.likelihood import Likelihoods
 from modelswarms.engines.packed import Packed, packed_or_none
+from modelswarms.engines.quantized import quantize
 from modelswarms.engines.room import CHUNK_TOKENS, slots_of
 from modelswarms.engines.texts import Texts, context_of, ends_of, load_tokenizer, rendered_chat
 from modelswarms.engines.weights import Weights, make_weights
@@ -68,14 +69,14 @@ class LocalEngine:
         """Loads the base, once. Raises ExpertError where it cannot be loaded, or the experts do not fit."""
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
-        self._tokenizer, self._model = load_base(self.base, self.device, self.dtype)
+        self._tokenizer, self._model = load_base(self.base, self.device, self.dtype, self.config.quantize)
         self._weights = make_weights(self._model, space, self.merged)
         self._make_room()
 
     @property
     def merged(self) -> bool:
         """Whether experts are added to the weights, or run beside them."""
-        return self.config.adapter != "unmerged"
+        return self.config.adapter != "unmerged" and self.config.quantize is None
 
     def count_tokens(self, texts: Sequence[str], *, any_length: bool = False) -> list[int]:
         """Length of each text in tokens. Raises DataError for one that the model cannot take in."""
@@ -127,6 +128,9 @@ class LocalEngine:
             "threads": self.config.threads or torch.get_num_threads(),
             "processor": torch.cuda.get_device_name() if self.device.type == "cuda" else platform.machine(),
             "block_tokens": self.block_tokens,
+            **({"quantize": self.config.quantize} if self.config.quantize else {}),
+            **({} if self.merged else {"adapter": "unmerged"}),
+            **({} if self.config.packed else {"packed": False}),
         }
 
     def close(self) -> None:
@@ -197,13 +201,16 @@ class LocalEngine:
     @property
     def limits(self) -> dict[str, int]:
         """What is run and held at once, in tokens; values may depend on it in their last digits."""
-        return {} if self._packed is None else {"call_tokens": self._packed.chunk, "held_tokens": self._packed.slots}
+        if self._packed is None or self.device.type != "cuda":
+            return {}
+        return {"call_tokens": self._packed.chunk, "held_tokens": self._packed.slots}
 
-    def limit(self, limits: Mapping[str, int]) -> None:
-        """Runs no more at once than an earlier process of the same run did."""
+    def limit(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """Runs no more at once than an earlier process of the same run did; gives what is gone by now."""
         if self._packed is not None and limits:
             packed = self._packed
             packed.limit(min(packed.slots, limits["held_tokens"]), min(packed.chunk, limits["call_tokens"]))
+        return self.limits
 
     @torch.inference_mode()
     def _loglikelihood(self, requests: Sequence[LoglikelihoodRequest]) -> list[Loglikelihood]:
@@ -237,8 +244,13 @@ class _BoundModel:
         return self._engine
 
 
-def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, Any]:
-    """Tokenizer and model, ready to answer. Raises ExpertError where they cannot be loaded."""
+def load_base(base: Path, device: torch.device, dtype: torch.dtype, bits: str | None = None) -> tuple[Any, Any]:
+    """Tokenizer and model, ready to answer, quantised where ``bits`` says so.
+
+    Raises:
+        ExpertError: they cannot be loaded.
+        EngineError: they cannot be quantised so here.
+    """
     from transformers import AutoModelForCausalLM
 
     tokenizer = load_tokenizer(base)
@@ -258,7 +270,10 @@ def load_base(base: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any
         raise ExpertError(
             f"base: {base} holds no weights for {some} and {len(found['missing_keys']) - 1} more; {_COPY}"
         )
-    return tokenizer, model.to(device).eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    if bits:
+        quantize(model, bits, device)
+    return tokenizer, model.to(device)
 
 
 _COPY = "copy the model again, or update transformers."

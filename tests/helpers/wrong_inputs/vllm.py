@@ -15,14 +15,32 @@ ROWS = [
     Row(
         "vllm-key-of-local",
         "a key of vLLM for the local engine",
-        "engine.memory_fraction: a key of engine.kind vllm, and the kind is local; leave it out, or choose that kind.",
-        command="search my.yaml --engine.memory_fraction 0.5",
+        "engine.max_model_len: a key of engine.kind vllm, and the kind is local; leave it out, or choose that kind.",
+        command="search my.yaml --engine.max_model_len 500",
     ),
     Row(
         "local-key-of-vllm",
         "a key of the local engine for vLLM",
         "engine.threads: a key of engine.kind local, and the kind is vllm; leave it out, or choose that kind.",
         settings(engine={"kind": "vllm", "threads": 2}),
+    ),
+    Row(
+        "quantize-unknown",
+        "bits that there are not",
+        "engine.quantize: 'int3' is not allowed; give 'int8' or 'int4' or 'float8', or null.",
+        command="search my.yaml --engine.quantize int3",
+    ),
+    Row(
+        "quantize-merged",
+        "experts merged into a base in fewer bits",
+        "engine.adapter: 'merged' is not possible with engine.quantize; leave one of them out.",
+        settings(engine={"quantize": "int8", "adapter": "merged"}),
+    ),
+    Row(
+        "adapter-unknown",
+        "another way to add experts",
+        "engine.adapter: 'fused' is not allowed; give 'auto' or 'merged' or 'unmerged'.",
+        command="search my.yaml --engine.adapter fused",
     ),
     Row(
         "memory-fraction",

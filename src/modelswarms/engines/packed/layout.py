@@ -126,7 +126,7 @@ def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
     """Tokens that all rows begin with and that are worth running once; every row keeps one of its own."""
     if len(rows) < 2:
         return 0
-    low, high = min(rows), max(rows)  # what the extremes of the order share, all share
+    low, high = min(map(tuple, rows)), max(map(tuple, rows))  # what the extremes of the order share, all share
     most = min(len(row) for row in rows) - 1
     length = next((k for k in range(most) if low[k] != high[k]), most)
     return length if length >= LEAST_SHARED else 0

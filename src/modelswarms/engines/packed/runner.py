@@ -50,7 +50,7 @@ class Packed:
     ) -> None:
         from transformers import AttentionInterface
 
-        AttentionInterface.register(ATTENTION, attend if compiled is None else torch.compiler.disable(attend))
+        AttentionInterface.register(ATTENTION, attend if compiled is None else torch.compiler.disable(attend))  # type: ignore[no-untyped-call]
         self.model, self.slots, self.chunk, self.compiled = model, slots, chunk, compiled
         cuda = model.device.type == "cuda"
         self._memory = Memory(slots + 1 if cuda else 0, _ragged(model), compiled is not None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from modelswarms.engines.packed.layout import Layout, Step
 
-__all__ = ["Picked", "Stepper", "pick"]
+__all__ = ["Fetched", "Picked", "Stepper", "pick"]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Fetched:
             self._parts = [torch.empty_like(part, device="cpu", pin_memory=True) for part in parts]
             for host, part in zip(self._parts, parts, strict=True):
                 host.copy_(part, non_blocking=True)
-            self._event = torch.cuda.Event()
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record()
         else:
             self._parts = list(parts)
@@ -81,7 +81,7 @@ class Stepper:
     def __init__(self, forward: Callable[[Step], torch.Tensor], graphs: bool) -> None:
         self._forward, self._graphs = forward, graphs
         self._captured: dict[int, tuple[torch.cuda.CUDAGraph, Step, Picked]] = {}
-        self._pool: tuple[int, int] | None = None
+        self._pool: Any = None
 
     def begin(self, layout: Layout, lengths: Sequence[int], first: Picked, scratch: int, limits: Sequence[int]) -> Step:
         """The step that runs the rows' first new token.
@@ -155,7 +155,7 @@ class Stepper:
         _fill(held, step, scratch)
         # what the warm-up writes to the rows' next slot is written again by the steps themselves
         try:
-            side = torch.cuda.Stream()
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 for _ in range(WARM_UPS):
