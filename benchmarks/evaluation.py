@@ -184,7 +184,7 @@ class Work:
         self.wait()
         return answers
 
-    def search(self) -> dict[str, float]:
+    def search(self) -> dict[str, Any]:
         """Evaluations a second of a whole search on mmlu, and of its engine asked for the same blocks alone."""
         device, seconds = self.options.device, 0.0
         kept: dict[str, Any] = {}
@@ -209,8 +209,14 @@ class Work:
             self.timed(lambda p=p: self.evaluate(engine, "mmlu", np.array(p)), 1) for p in points[:30]
         )
         close()
-        kept = {"evaluations": len(points), "seconds": seconds, "raw_seconds": raw * len(points)}
-        return {**kept, "share_of_raw_rate": kept["raw_seconds"] / seconds}
+        stages = json.loads((self.base.parent / "run" / "timing.json").read_text())["stages"]
+        kept = {"evaluations": len(points), "seconds": seconds, "raw_seconds": raw * len(points), "stages": stages}
+        evaluating = stages["search"]["seconds"]
+        return {
+            **kept,
+            "share_of_raw_rate": raw * len(points) / seconds,
+            "while_evaluating": raw * len(points) / evaluating,
+        }
 
     def evaluate(self, engine: Any, name: str, point: Any) -> list[str]:
         """An evaluation by the engine alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from modelswarms.errors import ExpertError
@@ -63,9 +64,9 @@ class ResidentWeights:
         if coefficients is None:
             self.remove()
             return
-        values = self._factors.checked(coefficients)
+        values = self._factors.weighing(coefficients, self._places[0][0].device)
         for weight, original, a, b in self._places:
-            low, high = self._factors.at(values.to(weight.device), a, b)
+            low, high = self._factors.at(values, a, b)
             if weight.is_cuda and weight.dtype != torch.float32:  # adds in float32 inside, ten times as fast
                 torch.addmm(original, high.to(weight.dtype), low.to(weight.dtype), out=weight.data)
             else:
@@ -100,7 +101,7 @@ class UnmergedWeights:
             layer = _layer(model, module, space, shared=True)
             device, dtype = layer.weight.device, _computed_in(layer, model)
             a, b = (factor.to(device) for factor in _stacked(space, module))
-            low, high = self._factors.at(torch.zeros(space.n, device=device), a, b)
+            low, high = self._factors.at(self._factors.weighing(np.zeros(space.n), device), a, b)
             low, high = (torch.empty_like(x, dtype=dtype).copy_(x) for x in (low, high))
             self._places.append((low, high, a, b))
             self._hooks.append(layer.register_forward_hook(_beside(low, high)))
@@ -116,9 +117,9 @@ class UnmergedWeights:
             for _, high, _, _ in self._places:
                 high.zero_()
             return
-        values = self._factors.checked(coefficients)
+        values = self._factors.weighing(coefficients, self._places[0][0].device)
         for low, high, a, b in self._places:
-            new_low, new_high = self._factors.at(values.to(low.device), a, b)
+            new_low, new_high = self._factors.at(values, a, b)
             high.copy_(new_high)
             if new_low is not a:
                 low.copy_(new_low)
@@ -139,15 +140,17 @@ class _Factors:
         self._column = torch.repeat_interleave(torch.arange(space.n), ranks)
         self._scaling = space.adapters[0].scaling
 
-    def checked(self, coefficients: Array) -> torch.Tensor:
-        """(n,) float32. Raises ExpertError for a wrong number, or one that is not finite."""
-        return torch.tensor(self._space.coefficients(coefficients), dtype=torch.float32)
+    def weighing(self, coefficients: Array, device: torch.device) -> torch.Tensor:
+        """What the factors are weighed with, float32: a number for every column of B for delta, (Σr,), and for every
+        expert for factors, (n,). Raises ExpertError for a wrong number of coefficients, or one that is not finite."""
+        values = torch.tensor(self._space.coefficients(coefficients), dtype=torch.float32)
+        return (values[self._column] if self._space.combine == "delta" else values).to(device)
 
     def at(self, values: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A and B: a is (Σr, in), b (out, Σr) for delta, where A stays what it is; (n, r, in) and (n, out, r) for
         factors."""
         if self._space.combine == "delta":
-            return a, b * values[self._column.to(values.device)]
+            return a, b * values
         added_a, added_b = (torch.tensordot(values, factor, dims=1) for factor in (a, b))
         return added_a, self._scaling * added_b
 
