@@ -8,11 +8,14 @@ from typing import Final
 from modelswarms.errors import ConfigError
 from modelswarms.loading import DEVICE, DTYPES
 
-__all__ = ["DTYPES", "KINDS", "EngineConfig"]
+__all__ = ["DTYPES", "KINDS", "MEMORY_FRACTION", "EngineConfig"]
 
 KINDS: Final = ("local", "vllm")
 
 QUANTIZED: Final = ("int8", "int4", "float8")
+
+MEMORY_FRACTION: Final = 0.9
+"""Share of a GPU's memory that the local engine uses, unless told otherwise."""
 
 ADAPTERS: Final = ("auto", "merged", "unmerged")
 

@@ -16,7 +16,7 @@ from modelswarms.engines.decoding import Decoded, greedy
 from modelswarms.engines.likelihood import Likelihoods
 from modelswarms.engines.packed import Packed, packed_or_none
 from modelswarms.engines.quantized import quantize
-from modelswarms.engines.room import CHUNK_TOKENS, slots_of
+from modelswarms.engines.room import CHUNK_TOKENS, LEAST_CHUNK, room_of
 from modelswarms.engines.texts import Texts, context_of, ends_of, load_tokenizer, rendered_chat
 from modelswarms.engines.weights import Weights, make_weights
 from modelswarms.errors import EngineError, ExpertError
@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 PAD = 0
 """Any token will do where it is masked; the tokenizer's own may be one that the model has no row for."""
 
-
-LEAST_CHUNK = 64
-"""Tokens of one forward call below which it is not the call that takes the memory."""
 
 LARGE = 10**9
 """Parameters of a model that takes longer to run than to compile."""
@@ -90,8 +87,8 @@ class LocalEngine:
     def _make_room(self) -> None:
         """Fixes, once weights are in place, how many tokens' keys and values are held at once."""
         if self.config.packed:
-            slots = slots_of(self._model, self.config.memory_fraction)
             chunk = min(self.block_tokens, CHUNK_TOKENS[self.device.type])
+            slots, chunk = room_of(self._model, self.config.memory_fraction, chunk)
             self._packed = packed_or_none(self._model, slots, chunk, self._compiles)
 
     @property

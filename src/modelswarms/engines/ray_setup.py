@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from modelswarms.engines.base import Engine
-from modelswarms.engines.config import EngineConfig
+from modelswarms.engines.config import MEMORY_FRACTION, EngineConfig
 from modelswarms.engines.ray import RayEngine
 from modelswarms.engines.ray_cluster import Placement, import_ray
 from modelswarms.errors import ConfigError
@@ -37,6 +37,7 @@ def ray_engine(config: EngineConfig, base: Path, make: Make) -> RayEngine:
         cpus_per_worker=None,
         device="cuda" if gpus else "cpu" if config.device == "auto" else config.device,
         threads=_threads(config, gpus, cpus),
+        memory_fraction=_memory_fraction(config, gpus),
     )
     placement = Placement(config.address, config.workers, config.devices, gpus, cpus)
     if config.workers is None and config.devices is not None:
@@ -50,6 +51,13 @@ def _threads(config: EngineConfig, gpus: float, cpus: float) -> int | None:
     if config.threads is None and not gpus and config.kind == "local":
         return max(1, int(cpus))
     return config.threads
+
+
+def _memory_fraction(config: EngineConfig, gpus: float) -> float | None:
+    """Of each worker: its share of what one alone would take, where several share a GPU."""
+    if config.memory_fraction is None and config.kind == "local" and 0 < gpus < 1:
+        return MEMORY_FRACTION * gpus
+    return config.memory_fraction
 
 
 def _gpus(config: EngineConfig) -> float:
