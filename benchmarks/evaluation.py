@@ -60,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder), shape, options, texts)
         found = work.run()
-    options.out.write_text(json.dumps(found, indent=1) + "\n")
+        work.keep(found)
     print(table(found))
 
 
@@ -186,15 +186,13 @@ class Work:
 
     def search(self) -> dict[str, Any]:
         """Evaluations a second of a whole search on mmlu, and of its engine asked for the same blocks alone."""
-        device, seconds = self.options.device, 0.0
-        kept: dict[str, Any] = {}
         keys = {
             "experts": str(self.experts), "base": str(self.base), "test": "none", "random_search": False,
             "utility": {"kind": "mmlu", "data": str(self.options.data / "mmlu.json")},
             "swarm": {"particles": self.options.particles, "max_iterations": 5}, "racing": False,
             "run_dir": str(self.base.parent / "run"),
         }  # fmt: skip
-        engine: Any = make_engine(EngineConfig(device=device, dtype="bfloat16"), self.base)
+        engine: Any = make_engine(EngineConfig(device=self.options.device, dtype="bfloat16"), self.base)
         engine.start(self.space)
         self.evaluate(engine, "mmlu", self.point)
         engine.start = lambda space: None  # it is started and warm; loading is not what is measured

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,16 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no data samples in {folder}")
     return folder
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Those for signals, as they were; whoever starts the tests in the background may have SIGINT ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

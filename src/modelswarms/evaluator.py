@@ -17,7 +17,8 @@ from modelswarms.errors import EvaluationError, ModelswarmsError, SearchFailedEr
 from modelswarms.experts import ExpertSpace
 from modelswarms.flight import Busy, Flight, Found, Others, Scored, Work, score_alone, turn_of
 from modelswarms.opposing import alone, opposing_answers
-from modelswarms.racing import Forecast, Race, scores_in_order
+from modelswarms.plan import in_order
+from modelswarms.racing import Forecast, Race
 from modelswarms.records import (
     candidate_in,
     evaluation_in,
@@ -341,7 +342,7 @@ class Evaluator:
             new_tokens=sum(block.new_tokens for block in answers),
             examples=sum(map(len, scores)),
         )
-        return scores_in_order(work.blocks(self._plans[flight.split]), scores, len(self._examples(flight.split)))
+        return in_order(work.blocks(self._plans[flight.split]), scores, len(self._examples(flight.split)))
 
     def _record(self, work: Work, split: Split, scores: Sequence[Score | None]) -> Record:
         """The journal's line, with the value, or with its bounds where the evaluation ended early."""

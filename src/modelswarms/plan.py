@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TypeVar
 
-__all__ = ["make_plan"]
+__all__ = ["in_order", "make_plan"]
+
+T = TypeVar("T")
 
 
 def make_plan(
@@ -34,3 +37,17 @@ def make_plan(
         else:
             blocks.append([index])
     return tuple(tuple(block) for block in blocks)
+
+
+def in_order(blocks: Sequence[Sequence[int]], found: Sequence[Sequence[T]], count: int) -> list[T | None]:
+    """What was found for the first blocks' examples, in the order of the examples; None for the rest.
+
+    Args:
+        found: of each block, in its order.
+        count: number of examples.
+    """
+    placed: list[T | None] = [None] * count
+    for block, of_block in zip(blocks, found, strict=False):
+        for i, each in zip(block, of_block, strict=True):
+            placed[i] = each
+    return placed

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from modelswarms.plan import in_order
 from modelswarms.types import Array, Candidate, Example, Score, Thresholds, Utility
 from modelswarms.utilities.abilities import bounds_from
 
-__all__ = ["Blocks", "Forecast", "Race", "scores_in_order"]
+__all__ = ["Blocks", "Forecast", "Race"]
 
 Blocks = tuple[tuple[int, ...], ...]
 
@@ -86,17 +87,8 @@ class Race:
 
     def enough(self, scores: Sequence[Sequence[Score]]) -> bool:
         """Whether the scores of the first blocks show that the value changes nothing."""
-        known = scores_in_order(self.blocks, scores, len(self.examples))
+        known = in_order(self.blocks, scores, len(self.examples))
         if None not in known:
             return False  # then the value itself is known
         bounds = bounds_from(self.utility, self.examples, [None if s is None else s.value for s in known])
         return bounds is not None and self.thresholds.settle(*bounds)
-
-
-def scores_in_order(blocks: Blocks, scores: Sequence[Sequence[Score]], count: int) -> list[Score | None]:
-    """Scores in the order of the examples, from those of the first blocks; None for the rest."""
-    placed: list[Score | None] = [None] * count
-    for block, of_block in zip(blocks, scores, strict=False):
-        for i, score in zip(block, of_block, strict=True):
-            placed[i] = score
-    return placed

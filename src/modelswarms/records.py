@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from modelswarms.types import Candidate, Evaluation, Score, Split, Thresholds
 
 __all__ = [
+    "MEASURED",
     "candidate_in",
     "evaluation_in",
     "failed",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 Record = dict[str, Any]
+
+MEASURED: Final = ("utility", "opponent")
+"""Constants that are measured on the experts alone, and so are the same for all runs of them."""
 
 
 def unsettled_in(records: Sequence[Record]) -> frozenset[tuple[str, str]]:

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from modelswarms.engines.base import Engine
-from modelswarms.plan import make_plan
+from modelswarms.plan import in_order, make_plan
 from modelswarms.preparation import prompt_lengths
 from modelswarms.types import (
     Example,
@@ -31,7 +31,6 @@ __all__ = [
     "CountingModel",
     "GivingWay",
     "StageTimes",
-    "in_order",
     "parts_of",
     "plan_of",
     "plan_record",
@@ -154,7 +153,8 @@ def score_blocks(
     Raises:
         ValueError: the utility gave another number of scores than there are examples.
     """
-    return in_order(blocks, [score_block(utility, examples, block, model) for block in blocks])
+    scores = [score_block(utility, examples, block, model) for block in blocks]
+    return [score for score in in_order(blocks, scores, len(examples)) if score is not None]
 
 
 def score_block(utility: Utility, examples: Sequence[Example], block: Sequence[int], model: Model) -> list[Score]:
@@ -163,12 +163,6 @@ def score_block(utility: Utility, examples: Sequence[Example], block: Sequence[i
     if len(scores) != len(block):
         raise ValueError(f"utility {utility.name} gave {len(scores)} scores for {len(block)} examples")
     return scores
-
-
-def in_order(blocks: Sequence[Sequence[int]], scores: Sequence[Sequence[Score]]) -> list[Score]:
-    """Scores in the order of the examples, from those of each block of the plan."""
-    placed = {i: score for block, got in zip(blocks, scores, strict=True) for i, score in zip(block, got, strict=True)}
-    return [placed[i] for i in sorted(placed)]
 
 
 def parts_of(utility: Utility, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float] | None:

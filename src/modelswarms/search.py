@@ -19,6 +19,7 @@ from modelswarms.evaluator import Evaluator
 from modelswarms.flight import Others
 from modelswarms.merging import with_its_merges
 from modelswarms.preparation import Prepared, check_unchanged, current_header, header_of, prepare
+from modelswarms.records import MEASURED
 from modelswarms.reports.card import model_card
 from modelswarms.reports.ensembles import members, unfit
 from modelswarms.reports.result import RunResult, build_result
@@ -191,7 +192,7 @@ def _complete(
         before = searcher.personal_best_value(candidate.particle)
         return candidate.iteration == 0 or before is None or value > before
 
-    known = [*records, *(r for r in new if r["name"] in ("utility", "opponent"))]
+    known = [*records, *(r for r in new if r["name"] in MEASURED)]
     evaluator = Evaluator(
         prepared.engine, prepared.utility, prepared.data, run, known, times, keep, elsewhere, others, prepared.races()
     )
@@ -208,7 +209,8 @@ def _complete(
         if best is None:
             raise SearchFailedError(f"no candidate has a value; see the failures in {run.path / 'journal.jsonl'}.")
         if figures_only:
-            return _result_of(run, watch, run.journal.read())
+            watch.finished(outcome := _written(run, build_result(run.journal.read())))
+            return outcome
         finalists = [best, best_single(evaluator, searcher, len(names))]
         if config.random_search:
             randoms = RandomSearch(len(names), asked, config.seed, freedom=freedom_of(config.swarm))
@@ -222,22 +224,18 @@ def _complete(
             rescore(replace(prepared, utility=evaluator.utility), run, best, times)
     finally:
         evaluator.write_times()
-    records = run.journal.read()
-    card = model_card(build_result(records), records, prepared.base_name)
-    replace_file(run.path / "best" / "README.md", card.encode())
-    outcome = _result_of(run, Silent(), records)
+    result = build_result(records := run.journal.read())
+    replace_file(run.path / "best" / "README.md", model_card(result, records, prepared.base_name).encode())
+    outcome = _written(run, result)
     _report(run.path)
     watch.finished(outcome)
     return outcome
 
 
-def _result_of(run: RunFolder, watch: Watcher, records: list[Record]) -> RunResult:
-    """Writes ``result.json``."""
-    result = build_result(records)
+def _written(run: RunFolder, result: dict[str, Any]) -> RunResult:
+    """What a run found, once ``result.json`` is there."""
     run.write_json("result.json", result)
-    outcome = RunResult.of(result, run.path)
-    watch.finished(outcome)
-    return outcome
+    return RunResult.of(result, run.path)
 
 
 def _note_end(searcher: RunSearcher, run: RunFolder, records: Sequence[Record]) -> None:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from forked import Forked
 from modelswarms.cli import main
 from modelswarms.cli.options import file_and_keys
 from modelswarms.errors import ConfigError
+
+pytestmark = pytest.mark.usefixtures("signal_handlers")
 
 SMALL = ["--swarm.particles", "11", "--swarm.max_iterations", "1", "--rescore", "false", "--engine.threads", "1"]
 DERIVED = ("journal.jsonl", "result.json", "best/adapter_config.json", "best/adapter_model.safetensors")
@@ -57,16 +59,6 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Done(code, *capsys.readouterr())
 
     return call
-
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Those for signals, as they were; whoever starts the tests in the background may have SIGINT ignored."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from modelswarms import EngineError
 from modelswarms.engines.packed import packed_or_none
 from modelswarms.engines.packed.layout import Layout, shared_prefix
 from modelswarms.types import Request
-from random_bases import random_base
+from random_bases import Letters, random_base
 
 ROOM = 160
 SAFE = 1e-4
@@ -29,13 +29,6 @@ FAMILIES = {
 }  # fmt: skip
 LENGTHS = (3, 1, 60, 17, 29, 17, 44, 2)
 PREFIX = [5, 9, 2, 14, 3, 7, 7, 21, 4, 11, 6, 30, 8, 8, 13, 17, 19, 23]
-
-
-class Letters:
-    """A tokenizer that writes token t as the t-th letter."""
-
-    def decode(self, tokens, **keys):
-        return "".join(chr(0x4E00 + t) for t in tokens)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 from modelswarms.engines.decoding import greedy
 from modelswarms.engines.packed import packed_or_none
 from modelswarms.types import Request
-from random_bases import random_base
+from random_bases import Letters, random_base
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -22,13 +22,6 @@ FAMILIES = {
 }
 OFF = {torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 3e-1}
 """Margins of the two likeliest tokens under which roundings may choose another one."""
-
-
-class Letters:
-    """A tokenizer that writes token t as the t-th letter."""
-
-    def decode(self, tokens, **keys):
-        return "".join(chr(0x4E00 + t) for t in tokens)
 
 
 @pytest.mark.parametrize("dtype", OFF, ids=str)

@@ -21,6 +21,8 @@ from modelswarms import EngineError, RunError
 from modelswarms.runs import Journal, RunFolder
 from wrong_inputs.row import settings, working_folder, written
 
+pytestmark = pytest.mark.usefixtures("signal_handlers")
+
 DERIVED = ("journal.jsonl", "result.json", "best/adapter_config.json", "best/adapter_model.safetensors")
 SWARM = {"particles": 12, "max_iterations": 3}
 
@@ -61,16 +63,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     return prepared(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Those for signals, as they were; whoever starts the tests in the background may have SIGINT ignored."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def evaluations_before(run: Path, iteration: int) -> int:

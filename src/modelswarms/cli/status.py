@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,17 +37,14 @@ def status(run: Path, *, json_: bool = False) -> None:
 
     if is_sweep(run):
         swept = sweep_status(run)
-        if json_:
-            output.print_json(json.dumps({**asdict(swept), "sweep": str(swept.sweep)}))
-            return
-        for line in _sweep_lines(swept):
-            output.print(line, markup=False, highlight=False, soft_wrap=True)
-        return
-    found = read(run)
+        facts, lines = {**asdict(swept), "sweep": str(swept.sweep)}, partial(_sweep_lines, swept)
+    else:
+        found = read(run)
+        facts, lines = {**asdict(found), "run": str(found.run)}, partial(_lines, found)
     if json_:
-        output.print_json(json.dumps({**asdict(found), "run": str(found.run)}))
+        output.print_json(json.dumps(facts))
         return
-    for line in _lines(found):
+    for line in lines():
         output.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

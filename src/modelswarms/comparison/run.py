@@ -30,10 +30,11 @@ from modelswarms.config import SearchConfig, settings_from
 from modelswarms.errors import ConfigError, RunError
 from modelswarms.naming import nearest
 from modelswarms.preparation import Prepared, check_unchanged, current_header, header_of, prepare
+from modelswarms.records import MEASURED
 from modelswarms.reports.compared import NAME, markdown, table_of
 from modelswarms.reports.html import write_report
 from modelswarms.runs import RunFolder
-from modelswarms.runs.atomic import replace_file
+from modelswarms.runs.atomic import replace_file, replace_json
 from modelswarms.search import search_started
 from modelswarms.swarm import SwarmConfig
 from modelswarms.watching import Watcher
@@ -281,7 +282,7 @@ class _Work:
             others: methods whose evaluations of experts are told as well.
         """
         records = self.done.get(SINGLE, [])
-        kept = [r for r in records if r["kind"] == "constants" and r["name"] in ("utility", "opponent")]
+        kept = [r for r in records if r["kind"] == "constants" and r["name"] in MEASURED]
         found = [(self._folder / SINGLE, record) for record in kept]
         for name in (SINGLE, *others):
             evaluated = (r for r in self.done.get(name, []) if r["kind"] == "evaluation" and r["candidate"] != COMBINED)
@@ -300,7 +301,6 @@ def _cost(stages: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 def _write(folder: Path, table: Mapping[str, Any]) -> Mapping[str, Any]:
     """The table as it stands, for programs and for people; as a program reads it."""
-    text = json.dumps(table, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    replace_file(folder / NAME, (text + "\n").encode())
+    replace_json(folder / NAME, table)
     replace_file(folder / "comparison.md", (markdown(table) + "\n").encode())
-    return dict(json.loads(text))
+    return dict(json.loads((folder / NAME).read_text(encoding="utf-8")))

@@ -175,8 +175,7 @@ class LocalEngine:
         needed = [packed.needed(len(row), request.max_new_tokens) for row, request in zip(rows, requests, strict=True)]
         while len(decoded) < len(rows):
             begin = len(decoded)
-            _, end = next(packed.fitting(needed[begin:]))
-            some = slice(begin, begin + end)
+            some = slice(begin, begin + packed.fitting(needed[begin:]))
             try:
                 decoded += packed.generate(rows[some], requests[some], self._tokenizer, self._ends)
             except torch.OutOfMemoryError as error:

@@ -64,10 +64,6 @@ class _OneAdapter:
     def __init__(self, wrapped: Any, space: ExpertSpace) -> None:
         self._wrapped, self._space = wrapped, space
 
-    def remove(self) -> None:
-        """Turns the adapter off."""
-        self._wrapped.base_model.disable_adapter_layers()
-
     def set(self, coefficients: Array | None) -> None:
         """Raises ExpertError for a coefficient that is not 1."""
         if coefficients is None:

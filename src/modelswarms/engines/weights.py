@@ -22,10 +22,6 @@ class Weights(Protocol):
         """Makes them those at ``coefficients``; None is the base."""
         ...
 
-    def remove(self) -> None:
-        """Leaves the model as it was loaded."""
-        ...
-
 
 def make_weights(model: torch.nn.Module, space: ExpertSpace, merged: bool) -> Weights:
     """Weights of a kind. Raises as they do."""
@@ -62,7 +58,8 @@ class ResidentWeights:
             ExpertError: wrong number of coefficients, or one that is not finite.
         """
         if coefficients is None:
-            self.remove()
+            for weight, original, _, _ in self._places:
+                weight.data.copy_(original)
             return
         values = self._factors.weighing(coefficients, self._places[0][0].device)
         for weight, original, a, b in self._places:
@@ -71,12 +68,6 @@ class ResidentWeights:
                 torch.addmm(original, high.to(weight.dtype), low.to(weight.dtype), out=weight.data)
             else:
                 weight.data.copy_((high @ low).add_(original))
-
-    @torch.inference_mode()
-    def remove(self) -> None:
-        """Puts the originals back."""
-        for weight, original, _, _ in self._places:
-            weight.data.copy_(original)
 
 
 class UnmergedWeights:
@@ -96,7 +87,6 @@ class UnmergedWeights:
     def __init__(self, model: torch.nn.Module, space: ExpertSpace) -> None:
         self._factors = _Factors(space)
         self._places: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]] = []
-        self._hooks: list[Any] = []
         for module in space.modules:
             layer = _layer(model, module, space, shared=True)
             device, dtype = layer.weight.device, _computed_in(layer, model)
@@ -104,7 +94,7 @@ class UnmergedWeights:
             low, high = self._factors.at(self._factors.weighing(np.zeros(space.n), device), a, b)
             low, high = (torch.empty_like(x, dtype=dtype).copy_(x) for x in (low, high))
             self._places.append((low, high, a, b))
-            self._hooks.append(layer.register_forward_hook(_beside(low, high)))
+            layer.register_forward_hook(_beside(low, high))
 
     @torch.inference_mode()
     def set(self, coefficients: Array | None) -> None:
@@ -123,12 +113,6 @@ class UnmergedWeights:
             high.copy_(new_high)
             if new_low is not a:
                 low.copy_(new_low)
-
-    def remove(self) -> None:
-        """Takes the products away."""
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks.clear()
 
 
 class _Factors:

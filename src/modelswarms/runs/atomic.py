@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from modelswarms.errors import RunError
 
-__all__ = ["partial_name", "replace_file", "sync_folder"]
+__all__ = ["partial_name", "replace_file", "replace_json", "sync_folder"]
 
 
 def partial_name(name: str) -> str:
@@ -34,6 +36,12 @@ def replace_file(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); make room or change the permissions.") from error
+
+
+def replace_json(path: Path, value: Any) -> None:
+    """Writes a value as JSON, sorted and indented. Raises as :func:`replace_file`."""
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    replace_file(path, (text + "\n").encode("utf-8", "surrogatepass"))
 
 
 def sync_folder(folder: Path) -> None:

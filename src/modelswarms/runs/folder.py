@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from modelswarms.errors import RunError
-from modelswarms.runs.atomic import partial_name, replace_file, sync_folder
+from modelswarms.runs.atomic import partial_name, replace_file, replace_json, sync_folder
 from modelswarms.runs.journal import Journal
 
 __all__ = ["RunFolder"]
@@ -99,8 +99,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a derived file, sorted and indented; it is there whole or not at all."""
-        text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-        replace_file(self.path / name, (text + "\n").encode("utf-8", "surrogatepass"))
+        replace_json(self.path / name, value)
 
     def read_timing(self) -> dict[str, dict[str, float]]:
         """The times that earlier processes wrote; empty where there are none or they cannot be read."""

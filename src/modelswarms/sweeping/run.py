@@ -28,7 +28,7 @@ from modelswarms.grid import space_of
 from modelswarms.preparation import Prepared, prepare
 from modelswarms.reports.swept import TABLE, markdown, table_of
 from modelswarms.runs import RunFolder
-from modelswarms.runs.atomic import replace_file
+from modelswarms.runs.atomic import replace_file, replace_json
 from modelswarms.sweeping.folder import SweepFolder, settings_of
 from modelswarms.sweeping.locks import locked
 from modelswarms.sweeping.processes import run_processes
@@ -191,10 +191,9 @@ def _finished(worker: Worker, prepared: Prepared, folder: SweepFolder, trials: l
     experts = RunFolder(folder.experts).journal.read()
     about = {"sampler": prepared.config.sweep.sampler, "seed": prepared.config.seed}
     table = table_of([asdict(t) for t in trials], journals, experts, chosen.number, result.details, about)
-    written = json.dumps(table, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    replace_file(folder.path / TABLE, (written + "\n").encode())
+    replace_json(folder.path / TABLE, table)
     replace_file(folder.path / "sweep.md", (markdown(table) + "\n").encode())
-    return Sweep(folder.path, dict(json.loads(written)))
+    return Sweep(folder.path, dict(json.loads((folder.path / TABLE).read_text(encoding="utf-8"))))
 
 
 def _over(trials: list[Trial], wanted: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from modelswarms.config import SearchConfig
 from modelswarms.errors import ConfigError
 from modelswarms.preparation import Prepared
+from modelswarms.records import MEASURED
 from modelswarms.reports.result import RunResult
 from modelswarms.runs import RunFolder
 from modelswarms.search import search_started
@@ -109,8 +110,7 @@ class Worker:
                 with SharedEvaluations(self._folder.runs, path, self._folder.locks / "evaluations") as others:
                     search_started(prepared, path, self._watch, others=others, figures_only=True)
             records = RunFolder(path).journal.read()
-            measured = ("utility", "opponent")
-            self._shared = [(path, r) for r in records if r["kind"] == "constants" and r["name"] in measured]
+            self._shared = [(path, r) for r in records if r["kind"] == "constants" and r["name"] in MEASURED]
         return self._shared
 
 

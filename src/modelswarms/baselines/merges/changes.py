@@ -89,12 +89,9 @@ def changed(space: ExpertSpace, name: str, change: Callable[[str, torch.Tensor],
         merged = change(module, stacked(space, module)).float()
         a, b = _factors(merged, rank)
         tensors[module] = (a, b)
-        if min(merged.shape) > rank:
-            square = float(merged.square().sum())
-            whole, kept = whole + square, kept + float(b.square().sum())  # the rows of A are orthonormal
-        else:
-            square = float(merged.square().sum())
-            whole, kept = whole + square, kept + square
+        square, truncated = float(merged.square().sum()), min(merged.shape) > rank
+        whole += square
+        kept += float(b.square().sum()) if truncated else square  # the rows of A are orthonormal
     return Merged(_adapter(space, name, rank, tensors), max(0.0, 1.0 - kept / whole) if whole else 0.0)
 
 

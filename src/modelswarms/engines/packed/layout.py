@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -51,7 +51,8 @@ class Prefill:
         first: first slot of the first row here.
         stride: see :class:`Layout`.
         bounds: (rows + 1,) int32, where each row's tokens begin and end here.
-        key_slots: slots of all keys that the rows attend to, row after row; None where that is these tokens alone.
+        key_slots: slots of all keys that the rows attend to, row after row; None where that is these tokens alone,
+            or rows have the same stride.
         key_bounds: (rows + 1,) int32, where each row's keys begin and end among them.
     """
 
@@ -103,10 +104,10 @@ def prefill_of(layout: Layout, first: int, lengths: Sequence[int], past: int, de
     starts = layout.starts[first : first + len(lengths)]
     slots = [starts[row] + past + place for row, place in zip(row_of, place_of, strict=True)]
     wholes = [past + length for length in lengths]
-    keys = [start + k for start, whole in zip(starts, wholes, strict=True) for k in range(whole)] if past else None
+    keys = (start + k for start, whole in zip(starts, wholes, strict=True) for k in range(whole))
 
-    def put(values: Sequence[int], dtype: torch.dtype = torch.int64) -> torch.Tensor:
-        return torch.tensor(values, dtype=dtype).to(device, non_blocking=True)
+    def put(values: Iterable[int], dtype: torch.dtype = torch.int64) -> torch.Tensor:
+        return torch.tensor(list(values), dtype=dtype).to(device, non_blocking=True)
 
     return Prefill(
         slots=put(slots),
@@ -117,7 +118,7 @@ def prefill_of(layout: Layout, first: int, lengths: Sequence[int], past: int, de
         first=starts[0],
         stride=layout.stride,
         bounds=put([0, *accumulate(lengths)], torch.int32),
-        key_slots=None if keys is None else put(keys),
+        key_slots=put(keys) if past and not layout.stride else None,
         key_bounds=put([0, *accumulate(wholes)], torch.int32),
     )
 

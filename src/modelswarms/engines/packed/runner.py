@@ -62,17 +62,15 @@ class Packed:
         """Slots that a row takes."""
         return tokens + max(0, new_tokens)
 
-    def fitting(self, needed: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Begin and end of runs of rows that there are slots for, or of one row that has more."""
-        begin, held, most = 0, 0, 0
-        for end, need in enumerate(needed):
+    def fitting(self, needed: Sequence[int]) -> int:
+        """How many of the first rows there are slots for, at least one; ``needed`` is what each takes."""
+        held = most = 0
+        for count, need in enumerate(needed[:MOST_ROWS], start=1):
             most = max(most, need)
-            held = held + need if self._memory.ragged else most * (end + 1 - begin)
-            if end > begin and (held > self.slots or end - begin >= MOST_ROWS):
-                yield begin, end
-                begin, held, most = end, need, need
-        if begin < len(needed):
-            yield begin, len(needed)
+            held = held + need if self._memory.ragged else most * count
+            if count > 1 and held > self.slots:
+                return count - 1
+        return min(len(needed), MOST_ROWS)
 
     def generate(
         self, rows: Sequence[Sequence[int]], requests: Sequence[Request], tokenizer: Any, ends: set[int]
@@ -95,14 +93,14 @@ class Packed:
             order, told, produced = list(range(len(rows))), picked.fetch(), 0
             while True:
                 produced += 1
-                here, ahead = list(order), None
+                ahead = None
                 wanted = max(most[k] for k in order if not decoded[k].ended)
                 if self._ahead and wanted > produced:
                     step = step or self._begin(layout, rows, picked, limits)
                     ahead = self._stepper.advance(step).fetch()
                 tokens, logits, margins = told.get()
-                self._check([value for k, value in zip(here, logits, strict=False) if not decoded[k].ended])
-                for k, token, margin in zip(here, tokens, margins, strict=False):
+                self._check([value for k, value in zip(order, logits, strict=False) if not decoded[k].ended])
+                for k, token, margin in zip(order, tokens, margins, strict=False):
                     take(decoded[k], requests[k], token, margin, tokenizer, ends)
                 left = [place for place, k in enumerate(order) if not decoded[k].ended]
                 if not left:
